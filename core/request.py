@@ -40,6 +40,20 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     client_port: int = 0
     forwarded_from: str = ""
 
+    def forwarded(self, node: str) -> "Request":
+        """Return this request as `node` passes it on."""
+        return Request(
+            self.operation,
+            self.path,
+            self.token,
+            self.body,
+            self.parameters,
+            self.headers,
+            self.client_address,
+            self.client_port,
+            node,
+        )
+
 
 class Response(msgspec.Struct, frozen=True, array_like=True):
     """One API answer, complete but for the transport's own headers.

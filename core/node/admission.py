@@ -1,0 +1,179 @@
+"""The joiner's side of joining a cluster; `core.vault.joining` is the cluster's.
+
+The driver carries the joiner's questions to the cluster's API (`AskCluster`) and brings back the
+answers. First the challenge; once operators have given this node the shares, the proof; what
+comes back is this node's certificate.
+"""
+
+import base64
+import binascii
+from typing import Any, Final
+
+import msgspec
+
+from core.barrier import seal
+from core.barrier.envelope import WrongKey
+from core.effects import Answer, AskCluster, ClusterAddress, Effect, IssueIdentity, Report
+from core.engines.call import RequestError
+from core.entropy import Entropy
+from core.node.info import NodeInfo
+from core.request import Response
+from core.vault import authority, joining
+from core.vault.envelope import encode, failure
+
+_OK: Final = 200
+
+
+class Admission:
+    """One node's attempt to join a cluster.
+
+    Attributes:
+        config: the numbers of shares of that cluster, once it has told them.
+    """
+
+    __slots__ = (
+        "_address",
+        "_challenge",
+        "_entropy",
+        "_handle",
+        "_info",
+        "_key",
+        "_request",
+        "_ticket",
+        "_unseal_challenge",
+        "config",
+    )
+
+    def __init__(self, info: NodeInfo, entropy: Entropy) -> None:
+        self._info = info
+        self._entropy = entropy
+        self._handle = 0
+        self._address: ClusterAddress | None = None
+        self._request: joining.JoinRequest | None = None
+        self._key = b""
+        self._ticket = ""
+        self._challenge = b""
+        self._unseal_challenge: tuple[bytes, bytes] | None = None
+        self.config: seal.SealConfig | None = None
+
+    @property
+    def under_way(self) -> bool:
+        """Whether this node has asked to join."""
+        return self._address is not None
+
+    def ask(self, handle: int, body: dict[str, Any], effects: list[Effect]) -> Response | None:
+        """Ask the cluster at `leader_api_addr` for a challenge."""
+        address = ClusterAddress(
+            _text(body, "leader_api_addr"),
+            _text(body, "leader_ca_cert"),
+            _text(body, "leader_client_cert"),
+            _text(body, "leader_client_key"),
+            _text(body, "leader_tls_servername"),
+        )
+        if not address.api_address:
+            raise RequestError(400, "leader_api_addr is required")
+        info = self._info
+        self._key = authority.create_key(self._entropy)
+        self._request = joining.JoinRequest(
+            info.node,
+            info.name,
+            info.cluster_address,
+            info.api_address,
+            authority.public_key(self._key),
+            body.get("non_voter") is True,
+        )
+        self._address = address
+        self._handle = handle
+        self.config = None
+        question = {
+            "node_id": info.node,
+            "node_name": info.name,
+            "cluster_address": info.cluster_address,
+            "api_address": info.api_address,
+            "public_key": base64.b64encode(self._request.public_key).decode(),
+            "non_voter": self._request.stays_learner,
+        }
+        effects.append(AskCluster(address, joining.CHALLENGE_PATH, encode(question)))
+        return None
+
+    def answered(self, path: str, response: Response, effects: list[Effect]) -> None:
+        """Take in the cluster's answer."""
+        if self._address is None or self._request is None:
+            return
+        try:
+            if response.status != _OK:
+                raise RequestError(500, _reason(response))
+            data = msgspec.json.decode(response.body, type=dict[str, Any])["data"]
+            if path == joining.CHALLENGE_PATH:
+                self._take_challenge(data, effects)
+            else:
+                self._take_welcome(data, effects)
+        except (RequestError, WrongKey, msgspec.MsgspecError, KeyError, TypeError) as error:
+            self._give_up(str(error), effects)
+
+    def prove(self, unseal_key: bytes, effects: list[Effect]) -> None:
+        """Open the challenge with the unseal key and return it to the cluster.
+
+        Raises:
+            WrongKey: this is not the unseal key of that cluster.
+        """
+        if self._request is None or self._address is None or not self._challenge:
+            raise WrongKey("this node has not asked to join a cluster")
+        context = joining.context_of(self._request)
+        challenge = seal.open_challenge(unseal_key, self._challenge, context)
+        self._unseal_challenge = (unseal_key, challenge)
+        proof = {"ticket": self._ticket, "answer": base64.b64encode(challenge).decode()}
+        effects.append(AskCluster(self._address, joining.ANSWER_PATH, encode(proof)))
+
+    def _take_challenge(self, data: dict[str, Any], effects: list[Effect]) -> None:
+        config = data["seal_config"]
+        self.config = seal.SealConfig(config["secret_shares"], config["secret_threshold"])
+        self._challenge = _bytes(data["challenge"])
+        self._ticket = data["ticket"]
+        effects.append(Report("the cluster has sent its challenge; unseal this node", {}))
+        self._tell({"joined": True}, effects)
+
+    def _take_welcome(self, data: dict[str, Any], effects: list[Effect]) -> None:
+        if self._unseal_challenge is None or self._request is None:
+            return
+        unseal_key, challenge = self._unseal_challenge
+        context = joining.context_of(self._request)
+        welcome = msgspec.msgpack.decode(
+            seal.open_answer(unseal_key, challenge, _bytes(data["welcome"]), context),
+            type=joining.Welcome,
+        )
+        effects.append(
+            IssueIdentity(welcome.certificate, self._key, welcome.authority, welcome.cluster)
+        )
+        self._unseal_challenge = None
+
+    def _give_up(self, reason: str, effects: list[Effect]) -> None:
+        effects.append(Report("could not join the cluster", {"reason": reason}))
+        if self._handle:
+            effects.append(Answer(self._handle, failure(500, f"failed to join: {reason}")))
+            self._handle = 0
+        if self.config is None:
+            self._address = None
+
+    def _tell(self, body: dict[str, Any], effects: list[Effect]) -> None:
+        if self._handle:
+            effects.append(Answer(self._handle, Response(_OK, encode(body) + b"\n")))
+            self._handle = 0
+
+
+def _text(body: dict[str, Any], field: str) -> str:
+    text = body.get(field, "")
+    if not isinstance(text, str):
+        raise RequestError(400, f"{field} must be text")
+    return text
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(500, "the cluster's answer is garbled") from None
+
+
+def _reason(response: Response) -> str:
+    return f"it answered {response.status} {response.body[:200].decode(errors='replace').strip()}"

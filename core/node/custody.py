@@ -1,0 +1,341 @@
+"""The seal of one node and its way into a cluster.
+
+Owns whether the node can open what it stores, the shares it has been given, the beginning of a
+new cluster and the joining of an existing one. Must not know how requests are served once the node
+is open: it hands over a `Vault`.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any, Final
+
+from core.barrier import seal
+from core.barrier.barrier import Barrier
+from core.barrier.envelope import WrongKey
+from core.effects import Answer, Effect, IssueIdentity, Report
+from core.engines.call import RequestError
+from core.entropy import Entropy
+from core.moment import Now
+from core.node import initialising, status
+from core.node.admission import Admission
+from core.node.info import NodeInfo
+from core.raft import membership
+from core.raft.configuration import Member
+from core.raft.state import Raft
+from core.request import Request, Response
+from core.settings import Settings
+from core.store import write_set
+from core.raft.entry import KIND_WRITES
+from core.store.store import Store
+from core.store.transaction import Snapshot
+from core.vault import answers, bodies, joining
+from core.vault.audit_devices import AuditDevices
+from core.vault.envelope import encode, failure, refuse
+from core.vault.mounts import Mounts
+from core.vault.policies import Policies
+from core.vault.services import Services
+from core.vault.tokens import Tokens
+from core.vault.vault import Vault
+
+JOIN_PATH: Final = "sys/storage/raft/join"
+
+
+class _Initialising:
+    """An initialisation under way."""
+
+    __slots__ = ("beginning", "config", "handle", "index")
+
+    def __init__(self, handle: int, config: seal.SealConfig) -> None:
+        self.handle = handle
+        self.config = config
+        self.beginning: initialising.Beginning | None = None
+        self.index = 0
+
+
+class Custody:
+    """The seal of one node.
+
+    Attributes:
+        condition: how it stands, for anybody who asks.
+        vault: what the node has been opened to; None while it is sealed.
+        admission: its way into a cluster.
+    """
+
+    __slots__ = (
+        "_beginning",
+        "_entropy",
+        "_followed",
+        "_info",
+        "_progress",
+        "_raft",
+        "_root_key",
+        "_settings",
+        "_store",
+        "_unseal_key",
+        "_keyring_watch",
+        "_seal_watch",
+        "admission",
+        "condition",
+        "vault",
+    )
+
+    def __init__(
+        self, info: NodeInfo, raft: Raft, store: Store, settings: Settings, entropy: Entropy
+    ) -> None:
+        self._info = info
+        self._raft = raft
+        self._store = store
+        self._settings = settings
+        self._entropy = entropy
+        self._progress: seal.UnsealProgress | None = None
+        self._unseal_key = b""
+        self._root_key = b""
+        self._beginning: _Initialising | None = None
+        self.admission = Admission(info, entropy)
+        self.condition = status.Condition()
+        self.vault: Vault | None = None
+        self._watch_keys()
+        self._followed = (-1, -1)
+        self.follow_keys()
+
+    # -- paths of the node itself -----------------------------------------------------------
+
+    def answers(self, request: Request) -> Callable[[int, Request, Now, list[Effect]], None] | None:
+        """Return what handles this request, if it is one that a node answers by itself."""
+        handlers = _PATHS.get(request.path)
+        if handlers is None:
+            return None
+        handler = handlers.get(request.operation)
+
+        def handle(handle: int, request: Request, now: Now, effects: list[Effect]) -> None:
+            try:
+                response = (
+                    failure(405, "unsupported operation")
+                    if handler is None
+                    else handler(self, handle, request, now, effects)
+                )
+            except RequestError as error:
+                response = refuse(error)
+            if response is not None:
+                effects.append(Answer(handle, response))
+
+        return handle
+
+    def _read_init(
+        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
+    ) -> Response:
+        return _bare({"initialized": self.condition.config is not None})
+
+    def _seal_status(
+        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
+    ) -> Response:
+        return _bare(status.seal_status(self.condition, self._info, self._raft))
+
+    def _health(self, _handle: int, request: Request, now: Now, _effects: list[Effect]) -> Response:
+        return status.health(request, self.condition, self._info, self._raft, now)
+
+    def _leader(
+        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
+    ) -> Response:
+        return status.leader(self.condition, self._info, self._raft, self._store)
+
+    # -- initialising -----------------------------------------------------------------------
+
+    def _init(
+        self, handle: int, request: Request, now: Now, _effects: list[Effect]
+    ) -> Response | None:
+        if self.condition.config is not None or self.admission.under_way:
+            raise RequestError(400, "Vault is already initialized")
+        if self._beginning is not None:
+            raise RequestError(400, "initialization is already under way")
+        config = initialising.seal_config(bodies.decode(request.body))
+        self._beginning = _Initialising(handle, config)
+        member = Member(self._info.name, self._info.cluster_address, self._info.api_address)
+        membership.bootstrap(self._raft, member, now.monotonic_ns)
+        return None
+
+    def proceed(self, now: Now, effects: list[Effect]) -> None:
+        """Go on with an initialisation: once this node leads, store what a cluster begins with."""
+        beginning = self._beginning
+        leadership = self._raft.leadership
+        if beginning is None or leadership is None:
+            return
+        applied_index = self._store.applied_index
+        if beginning.beginning is None:
+            if applied_index < leadership.first_index:
+                return
+            membership.propose(self._raft, self._raft.configuration)
+            made = initialising.begin(
+                beginning.config,
+                self._info,
+                self._store,
+                self._settings.requests,
+                self._entropy,
+                self._raft.wall(now.wall_ns),
+            )
+            beginning.beginning = made
+            beginning.index = self._raft.append(KIND_WRITES, write_set.encode(made.writes))
+        elif applied_index >= beginning.index:
+            made = beginning.beginning
+            self._beginning = None
+            effects.append(IssueIdentity(made.certificate, made.key, made.authority, made.cluster))
+            effects.append(Answer(beginning.handle, made.response))
+            # Whoever holds the shares has to open it first, as after any start.
+            self._raft.set_electable(now.monotonic_ns, electable=False)
+
+    # -- unsealing --------------------------------------------------------------------------
+
+    def _unseal(self, _handle: int, request: Request, now: Now, effects: list[Effect]) -> Response:
+        body = bodies.decode(request.body)
+        config = self.condition.config or self.admission.config
+        if config is None:
+            raise RequestError(400, "server is not yet initialized")
+        if not self.condition.sealed:
+            return _bare(status.seal_status(self.condition, self._info, self._raft))
+        progress = self._progress
+        if progress is None:
+            progress = self._progress = seal.UnsealProgress(config, self._entropy)
+        if body.get("reset") is True:
+            progress.reset()
+        else:
+            self._submit(progress, _share(body), now, effects)
+        self.condition.progress = progress.progress
+        self.condition.nonce = progress.nonce
+        return _bare(status.seal_status(self.condition, self._info, self._raft))
+
+    def _submit(
+        self, progress: seal.UnsealProgress, share: bytes, now: Now, effects: list[Effect]
+    ) -> None:
+        try:
+            unseal_key = progress.submit(share)
+            if unseal_key is None:
+                return
+            if self._store.get(joining.ROOT_KEY_KEY) is not None:
+                self._open(unseal_key, now, effects)
+            else:
+                self.admission.prove(unseal_key, effects)
+                self._unseal_key = unseal_key
+        except (seal.InvalidShare, WrongKey) as error:
+            self.condition.progress = progress.progress
+            self.condition.nonce = progress.nonce
+            raise RequestError(400, f"unseal failed: {error}") from None
+
+    def _open(self, unseal_key: bytes, now: Now, effects: list[Effect]) -> None:
+        sealed_root_key = self._store.get(joining.ROOT_KEY_KEY)
+        sealed_keyrings = self._store.get(joining.KEYRING_KEY)
+        if sealed_root_key is None or sealed_keyrings is None:
+            return
+        root_key = seal.open_root_key(unseal_key, sealed_root_key)
+        self._watch_keys()
+        barrier = Barrier(seal.open_keyrings(root_key, sealed_keyrings), self._entropy)
+        settings = self._settings.requests
+        services = Services(
+            barrier,
+            self._entropy,
+            settings,
+            Tokens(barrier, self._entropy, settings),
+            Policies(barrier, self._store),
+            Mounts(barrier, self._store, self._entropy),
+            AuditDevices(barrier, self._store),
+            self._raft,
+            root_key,
+        )
+        self._root_key = root_key
+        self._unseal_key = b""
+        self.vault = Vault(services, self._store)
+        storage = joining.authority_storage(services, Snapshot(self._store))
+        authority = joining.load_authority(storage)
+        condition = self.condition
+        condition.sealed = False
+        condition.progress = 0
+        condition.nonce = ""
+        if authority is not None:
+            condition.cluster = authority.cluster
+            condition.cluster_name = authority.cluster_name
+        self._progress = None
+        self._raft.set_electable(now.monotonic_ns, electable=True)
+        effects.append(Report("unsealed", {"cluster": condition.cluster}))
+
+    def close(self, now: Now, effects: list[Effect]) -> None:
+        """Seal the node: forget every key."""
+        self.vault = None
+        self._root_key = b""
+        self._unseal_key = b""
+        self._watch_keys()
+        condition = self.condition
+        condition.sealed = True
+        condition.cluster = condition.cluster_name = ""
+        self._raft.set_electable(now.monotonic_ns, electable=False)
+        effects.append(Report("sealed", {}))
+
+    # -- following what is applied ----------------------------------------------------------
+
+    def _watch_keys(self) -> None:
+        self._store.unwatch()
+        self._seal_watch = self._store.watch(joining.SEAL_CONFIG_KEY)
+        self._keyring_watch = self._store.watch(joining.KEYRING_KEY)
+        self._followed = (0, 0)
+
+    def follow_keys(self) -> None:
+        """Take up seal and keyrings as the store has them now, if they have changed."""
+        versions = (self._seal_watch.version, self._keyring_watch.version)
+        if versions == self._followed:
+            return
+        self._followed = versions
+        self.condition.config = joining.load_seal_config(self._store)
+        vault = self.vault
+        sealed_keyrings = self._store.get(joining.KEYRING_KEY)
+        if vault is not None and sealed_keyrings is not None:
+            vault.services.barrier.replace_keyrings(
+                seal.open_keyrings(self._root_key, sealed_keyrings)
+            )
+
+    def open_if_possible(self, now: Now, effects: list[Effect]) -> None:
+        """Open a node that joined: it was given the shares before it had anything to open."""
+        if self._unseal_key and self.vault is None:
+            try:
+                self._open(self._unseal_key, now, effects)
+            except WrongKey:
+                self._unseal_key = b""
+                effects.append(Report("the unseal key does not open this cluster", {}))
+
+    # -- joining ----------------------------------------------------------------------------
+
+    def _join(
+        self, handle: int, request: Request, _now: Now, effects: list[Effect]
+    ) -> Response | None:
+        if self.condition.config is not None or self._beginning is not None:
+            raise RequestError(400, "this node belongs to a cluster already")
+        return self.admission.ask(handle, bodies.decode(request.body), effects)
+
+
+def _share(body: dict[str, Any]) -> bytes:
+    key = body.get("key")
+    if not isinstance(key, str) or not key:
+        raise RequestError(
+            400, "'key' must be specified in request body as JSON, or 'reset' set to true"
+        )
+    try:
+        return bytes.fromhex(key)
+    except ValueError:
+        pass
+    try:
+        return base64.b64decode(key, validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(400, "'key' must be a valid hex or base64 string") from None
+
+
+def _bare(body: dict[str, Any]) -> Response:
+    return Response(200, encode(body) + b"\n")
+
+
+_PATHS: Final = {
+    "sys/init": {"read": Custody._read_init, "update": Custody._init},
+    "sys/seal-status": {"read": Custody._seal_status},
+    "sys/unseal": {"update": Custody._unseal},
+    "sys/health": {"read": Custody._health},
+    "sys/leader": {"read": Custody._leader},
+    JOIN_PATH: {"update": Custody._join},
+}
+"""The paths that need no token and that each node answers by itself."""

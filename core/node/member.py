@@ -1,0 +1,309 @@
+"""`Node`: one member of a cluster, one turn at a time.
+
+Owns the order of things within a turn. A turn takes many events, lets each room do its part,
+and ends with one batch for the log, one message per peer and one append to each audit file.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from core import events
+from core.check import InvariantBroken
+from core.effects import AdmitPeers, Answer, Effect, Halt, Report, Send
+from core.entropy import Entropy
+from core.moment import Now
+from core.node.administration import Administration, step_down
+from core.node.custody import Custody
+from core.node.info import NodeInfo
+from core.node.journal import Journal
+from core.node.messages import Forward, Forwarded
+from core.node.serving import Serving
+from core.node.upkeep import Upkeep
+from core.raft import dispatch
+from core.raft.configuration import EMPTY, Configuration
+from core.raft.entry import KIND_WRITES
+from core.raft.state import Raft
+from core.settings import Settings
+from core.store import write_set
+from core.store.base import Base
+from core.store.store import Store
+from core.store.transaction import Transaction
+from core.vault import answers
+from core.wal.recovery import Recovered
+
+
+class Node:
+    """One member of a cluster.
+
+    Attributes:
+        raft: its consensus state, for those who watch.
+        store: its replicated state, for those who watch.
+        info: what it was told about itself.
+    """
+
+    __slots__ = (
+        "_administration",
+        "_admitted",
+        "_custody",
+        "_effects",
+        "_halted",
+        "_journal",
+        "_leader",
+        "_led",
+        "_now",
+        "_serving",
+        "_settings",
+        "_stopping",
+        "_upkeep",
+        "info",
+        "raft",
+        "store",
+    )
+
+    def __init__(
+        self,
+        info: NodeInfo,
+        settings: Settings,
+        entropy: Entropy,
+        base: Base,
+        recovered: Recovered,
+        now: Now,
+    ) -> None:
+        """Take up where the durable state stands; the node starts sealed."""
+        self.info = info
+        self._settings = settings
+        self.store = Store(base)
+        self.raft = Raft(
+            info.node,
+            settings.raft,
+            entropy,
+            base,
+            recovered.hard_state,
+            recovered.entries,
+            now.monotonic_ns,
+        )
+        self._journal = Journal(recovered.writer, settings.store.retry_ns)
+        self._custody = Custody(info, self.raft, self.store, settings, entropy)
+        self._administration = Administration(self.raft)
+        incarnation = int.from_bytes(entropy.random_bytes(7), "big")
+        self._serving = Serving(
+            self.raft,
+            self.store,
+            self._journal,
+            settings,
+            self._administration.act,
+            incarnation,
+        )
+        self._upkeep = Upkeep(self.raft, self.store, self._journal, settings.store)
+        self._effects: list[Effect] = []
+        self._now = now
+        self._admitted: Configuration = EMPTY
+        self._leader = ""
+        self._led = False
+        self._stopping = False
+        self._halted = False
+
+    # -- the face ---------------------------------------------------------------------------
+
+    def handle(self, taken: Sequence[events.Event], now: Now) -> list[Effect]:
+        """Take one turn.
+
+        A broken invariant ends this node: the effects of the turn are dropped, and `Halt` is all
+        that ever comes out again.
+        """
+        if self._halted:
+            return []
+        self._effects = effects = []
+        self._now = now
+        try:
+            if self.raft.leadership is not None:
+                self.raft.wall(now.wall_ns)
+            self._serving.begin_turn(now, effects)
+            for event in taken:
+                _HANDLERS[type(event)](self, event)
+            self._end_turn(now, effects)
+        except InvariantBroken as broken:
+            self._halted = True
+            return [Halt(f"an invariant is broken: {broken}")]
+        return effects
+
+    @property
+    def deadline_ns(self) -> int:
+        """When the next turn is due even if nothing happens (monotonic)."""
+        return min(
+            self.raft.deadline_ns,
+            self._serving.deadline_ns,
+            self._journal.deadline_ns,
+            self._upkeep.deadline_ns,
+        )
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node is the leader."""
+        return self.raft.leadership is not None
+
+    @property
+    def sealed(self) -> bool:
+        """Whether this node is sealed."""
+        return self._custody.vault is None
+
+    # -- events -----------------------------------------------------------------------------
+
+    def _received(self, event: events.Received) -> None:
+        message = event.message
+        if isinstance(message, Forward):
+            self._serving.take_forward(event.sender, message)
+        elif isinstance(message, Forwarded):
+            self._serving.take_forwarded(message)
+        else:
+            dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns)
+
+    def _asked(self, event: events.Asked) -> None:
+        request = event.request
+        answer_alone = self._custody.answers(request)
+        if answer_alone is not None:
+            answer_alone(event.handle, request, self._now, self._effects)
+        elif self._stopping:
+            self._effects.append(Answer(event.handle, answers.STOPPING))
+        else:
+            self._serving.ask(event.handle, request, event.patience_ns)
+
+    def _log_written(self, event: events.LogWritten) -> None:
+        self._journal.written(self.raft, event.sequence, self._now.monotonic_ns)
+
+    def _segment_ready(self, event: events.SegmentReady) -> None:
+        self._journal.writer.segment_ready(event.number)
+
+    def _segment_refused(self, event: events.SegmentRefused) -> None:
+        self._journal.refused(event.number, self._now.monotonic_ns)
+        self._effects.append(
+            Report("the log cannot be extended", {"reason": event.reason, "segment": event.number})
+        )
+
+    def _base_flushed(self, event: events.BaseFlushed) -> None:
+        self._upkeep.flushed(event.index, self._effects)
+
+    def _base_flush_refused(self, event: events.BaseFlushRefused) -> None:
+        self._upkeep.refused(event.reason, self._now.monotonic_ns, self._effects)
+
+    def _snapshot_staged(self, event: events.SnapshotStaged) -> None:
+        self._upkeep.staged(event.snapshot, event.number, self._effects)
+
+    def _base_replaced(self, event: events.BaseReplaced) -> None:
+        self._upkeep.replaced(event.snapshot, self._effects)
+        self._custody.follow_keys()
+
+    def _audit_appended(self, event: events.AuditAppended) -> None:
+        self._serving.audit_appended(
+            event.sequence, succeeded=event.succeeded, unwritable=event.unwritable
+        )
+
+    def _cluster_answered(self, event: events.ClusterAnswered) -> None:
+        self._custody.admission.answered(event.path, event.response, self._effects)
+
+    def _stop_asked(self, _event: events.StopAsked) -> None:
+        self._stopping = True
+        if self.leads:
+            step_down(self.raft, self._now)
+
+    # -- the turn ---------------------------------------------------------------------------
+
+    def _end_turn(self, now: Now, effects: list[Effect]) -> None:
+        raft = self.raft
+        now_ns = now.monotonic_ns
+        if now_ns >= self.deadline_ns:
+            self._tick(now_ns, effects)
+        for outgoing in self._journal.release(raft):
+            if outgoing.receiver == raft.node:
+                dispatch.step(raft, raft.node, outgoing.message, now_ns)
+            else:
+                effects.append(Send(outgoing.receiver, outgoing.message))
+        self._apply(now, effects)
+        self._notice_leader(now, effects)
+        self._serving.pump()
+        self._upkeep.promote()
+        self._serving.ask_for_reads()
+        dispatch.finish_turn(raft, now_ns)
+        self._serving.run_confirmed_reads()
+        self._upkeep.stage(effects)
+        self._upkeep.flush(effects)
+        if self._administration.seal_asked:
+            self._seal(now, effects)
+        self._journal.prepare(now_ns, effects)
+        self._journal.write(raft, now_ns, effects)
+        for outgoing in self._journal.release(raft):
+            effects.append(Send(outgoing.receiver, outgoing.message))  # noqa: PERF401 -- few
+        if raft.configuration is not self._admitted:
+            self._admitted = raft.configuration
+            effects.append(AdmitPeers(raft.configuration))
+        self._serving.end_turn()
+
+    def _tick(self, now_ns: int, effects: list[Effect]) -> None:
+        dispatch.tick(self.raft, now_ns)
+        self._serving.tick()
+        self._upkeep.tick(now_ns, effects)
+        vault = self._custody.vault
+        if self._upkeep.is_sweep_due(now_ns) and vault is not None:
+            transaction = Transaction(self.store)
+            vault.sweep(transaction, self.raft.wall_ns)
+            if transaction.writes:
+                self._serving.propose(transaction.writes)
+        stall_ns = self._settings.store.stall_ns
+        if self.leads and self._journal.stalled_ns(now_ns) > stall_ns:
+            if len(self.raft.configuration.incoming) > 1:
+                effects.append(Report("the log is stalled; stepping down", {}))
+                self.raft.follow(self.raft.term, "", now_ns)
+
+    def _apply(self, now: Now, effects: list[Effect]) -> None:
+        raft = self.raft
+        store = self.store
+        if store.applied_index < raft.commit and not raft.snapshot_floor and raft.incoming is None:
+            for entry in raft.log.between(store.applied_index + 1, raft.commit):
+                writes = write_set.decode(entry.data) if entry.kind == KIND_WRITES else ()
+                store.apply(entry.index, writes)
+                self._upkeep.applied(entry)
+                self._custody.follow_keys()
+                self._serving.applied(entry.index)
+            self._custody.open_if_possible(now, effects)
+        self._custody.proceed(now, effects)
+        self._serving.vault = self._custody.vault
+
+    def _notice_leader(self, now: Now, effects: list[Effect]) -> None:
+        """Tell the waiting requests when leadership is won or lost, here or elsewhere."""
+        raft = self.raft
+        leads = raft.leadership is not None
+        if leads == self._led and raft.leader == self._leader:
+            return
+        if self._led and not leads:
+            self._serving.lost_leadership()
+        if leads and not self._led:
+            self._custody.condition.active_since_ns = now.wall_ns
+            self._upkeep.is_sweep_due(now.monotonic_ns)
+        self._led = leads
+        self._leader = raft.leader
+        self._serving.leader_changed()
+        effects.append(Report("the leader has changed", {"leader": raft.leader, "term": raft.term}))
+
+    def _seal(self, now: Now, effects: list[Effect]) -> None:
+        self._administration.seal_asked = False
+        self._custody.close(now, effects)
+        self._serving.drop_all(answers.SEALED)
+        self._serving.vault = None
+        self._notice_leader(now, effects)
+
+
+_HANDLERS: Final[dict[type, Callable[[Node, Any], None]]] = {
+    events.Received: Node._received,
+    events.Asked: Node._asked,
+    events.LogWritten: Node._log_written,
+    events.SegmentReady: Node._segment_ready,
+    events.SegmentRefused: Node._segment_refused,
+    events.BaseFlushed: Node._base_flushed,
+    events.BaseFlushRefused: Node._base_flush_refused,
+    events.SnapshotStaged: Node._snapshot_staged,
+    events.BaseReplaced: Node._base_replaced,
+    events.AuditAppended: Node._audit_appended,
+    events.ClusterAnswered: Node._cluster_answered,
+    events.StopAsked: Node._stop_asked,
+}
+"""Which handler takes which event; the union in `core.events` is closed."""

@@ -1,0 +1,25 @@
+"""What a listener counts."""
+
+import msgspec
+
+
+class Statistics(msgspec.Struct):
+    """Counters since the listener was opened.
+
+    Attributes:
+        accepted: connections taken.
+        refused: connections reset because there were too many.
+        handshakes_failed: TLS connections that never came to a request.
+        requests: requests that the thin lane served.
+        handed_over: connections that moved to Hypercorn.
+        handovers_failed: connections that ended by a fault of Hypercorn.
+        expired: connections that ended because they took too long.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    handshakes_failed: int = 0
+    requests: int = 0
+    handed_over: int = 0
+    handovers_failed: int = 0
+    expired: int = 0

@@ -1,0 +1,96 @@
+"""The ASGI application: what Hypercorn serves for connections that have left the thin lane.
+
+It owns the way between ASGI and the one entry of both lanes (`net.http.requests`). It must not
+know how a request is answered.
+"""
+
+from typing import Final
+
+import trio
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from core.request import Request, Response
+from net.http.application import Application, answer
+from net.http.requests import TIMED_OUT, TOO_LARGE, Client, enter, merge_lines, read_fields
+from net.http.responses import header_lines
+from net.http.settings import ListenerSettings
+
+DISCARDED_BYTES_MAX: Final = 64 << 20
+"""How much of a body that is too large is read on; a client that sends is deaf for answers."""
+
+
+def build_app(application: Application, settings: ListenerSettings) -> Starlette:
+    """Return the application that answers by `application`, within the limits of `settings`."""
+    app = Starlette()
+    # Not a route: Starlette matches decoded paths, and takes none with a line feed.
+    app.router.default = _Entry(application, settings)
+    return app
+
+
+class _ClientGoneError(Exception):
+    """Nobody waits for an answer."""
+
+
+class _Entry:
+    """Answers everything under every path."""
+
+    def __init__(self, application: Application, settings: ListenerSettings) -> None:
+        self._application = application
+        self._body_bytes_max = settings.request_bytes_max
+        self._read_s = settings.timeouts.read_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await WebSocketClose()(scope, receive, send)
+            return
+        try:
+            response = await self._answer(scope, receive)
+        except _ClientGoneError:
+            return
+        lines = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in header_lines(response)
+        ]
+        if response in (TIMED_OUT, TOO_LARGE) and scope["http_version"] != "2":
+            lines.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": response.status, "headers": lines})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        with trio.move_on_after(self._read_s) as reading:
+            body = await self._read_body(receive)
+        if reading.cancelled_caught:
+            return TIMED_OUT
+        if body is None:
+            return TOO_LARGE
+        query = scope["query_string"]
+        entered = enter(
+            scope["method"].encode("ascii"),
+            scope["raw_path"] + b"?" + query if query else scope["raw_path"],
+            read_fields(merge_lines(scope["headers"])),
+            body,
+            Client(*scope["client"]),
+        )
+        if isinstance(entered, Request):
+            return await answer(self._application, entered)
+        return entered
+
+    async def _read_body(self, receive: Receive) -> bytes | None:
+        """Return the whole body, or None if it is too large."""
+        chunks: list[bytes] = []
+        size = 0
+        while size <= self._body_bytes_max + DISCARDED_BYTES_MAX:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _ClientGoneError
+            chunk = message["body"]
+            size += len(chunk)
+            if size <= self._body_bytes_max:
+                chunks.append(chunk)
+            else:
+                chunks.clear()
+            if not message["more_body"]:
+                break
+        return b"".join(chunks) if size <= self._body_bytes_max else None

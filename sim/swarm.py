@@ -1,0 +1,314 @@
+"""How a plan of faults is drawn from a seed.
+
+Owns the odds. Must not know how a fault is brought about. Swarm testing (Groce et al., ISSTA
+2012): each seed uses a random subset of the kinds of faults, so that no kind always hides what
+another one would show.
+"""
+
+import math
+from collections.abc import Callable
+from random import Random
+from typing import Final
+
+import msgspec
+
+from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+from sim.faults import (
+    CLOCK_JUMP_NS_MAX,
+    DRIFT_PPM_MAX,
+    LEADER,
+    NODES_MAX,
+    AnyFault,
+    BitRot,
+    ClockDrift,
+    ClockJump,
+    Clog,
+    Crash,
+    Delay,
+    DiskFull,
+    Duplication,
+    Loss,
+    Partition,
+    Pause,
+    SlowDisk,
+    Unsynced,
+    Way,
+)
+from sim.plan import FAULTS_MAX, Plan
+from sim.streams import Streams
+
+LEADERSHIP_FAULT_NS_MIN: Final = 2 * NANOSECONDS_PER_SECOND
+"""So long must a leader be out of the way that another one is surely elected meanwhile: an
+election timeout takes at most 1 s (D20), and a vote may be split."""
+
+CALM_SEEDS_ONE_IN: Final = 16
+"""In one seed of so many, nothing sees to it that the leader changes."""
+
+_LOSS_PERCENTS: Final = (1, 5, 10, 30)
+_DUPLICATION_PERCENTS: Final = (1, 10, 50)
+_DELAY_FACTORS: Final = (2, 5, 20)
+_DISK_FACTORS: Final = (10, 50, 200)
+_MILD: Final = 2
+"""A fault that lasts for the whole phase takes one of so many mildest values."""
+_WAYS: Final[tuple[Way, ...]] = ("both", "both", "rightward", "leftward")
+_UNSYNCED: Final[tuple[Unsynced, ...]] = ("drop", "keep", "tear", "tear")
+
+
+class PlanSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds within which a plan is drawn.
+
+    Attributes:
+        nodes: the names of the members.
+        quiet_ns: time at the start without faults, to elect a first leader.
+        healed_at_ns: when all faults have ended.
+        ends_at_ns: when the run ends.
+        faults_min: the least count of faults.
+        faults_max: the greatest.
+        fault_ns_min: the least duration of a fault.
+        fault_ns_max: the greatest, but for faults that last for the whole phase.
+        clock_jump_ns_max: by how much a wall clock jumps at most, either way.
+        drift_ppm_max: by how much a clock runs fast or slow at most, in millionths. Two
+            clocks may drift apart, so this must be less than half of the bound that nodes
+            rely on for their leases.
+        rotten_nodes_max: on how many nodes bits may rot.
+    """
+
+    nodes: tuple[str, ...] = ("n1", "n2", "n3", "n4", "n5")
+    quiet_ns: int = 3 * NANOSECONDS_PER_SECOND
+    healed_at_ns: int = 50 * NANOSECONDS_PER_SECOND
+    ends_at_ns: int = 60 * NANOSECONDS_PER_SECOND
+    faults_min: int = 10
+    faults_max: int = 24
+    fault_ns_min: int = 100 * NANOSECONDS_PER_MILLISECOND
+    fault_ns_max: int = 6 * NANOSECONDS_PER_SECOND
+    clock_jump_ns_max: int = 3_600 * NANOSECONDS_PER_SECOND
+    drift_ppm_max: int = 40_000
+    rotten_nodes_max: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that leave nothing to draw."""
+        phase_ns = self.healed_at_ns - self.quiet_ns
+        if not 0 < len(self.nodes) <= NODES_MAX:
+            raise ValueError("the count of nodes is out of range")
+        if not LEADERSHIP_FAULT_NS_MIN <= self.fault_ns_max <= phase_ns:
+            raise ValueError("the phase of faults is too short, or its faults are")
+        if not 0 < self.fault_ns_min <= self.fault_ns_max:
+            raise ValueError("the durations of faults are out of order")
+        if not 0 < self.faults_min <= self.faults_max <= FAULTS_MAX:
+            raise ValueError("the counts of faults are out of order")
+        if not NANOSECONDS_PER_MILLISECOND <= self.clock_jump_ns_max <= CLOCK_JUMP_NS_MAX:
+            raise ValueError("the greatest jump of a clock is out of range")
+        if not 0 < self.drift_ppm_max <= DRIFT_PPM_MAX:
+            raise ValueError("the greatest drift of a clock is out of range")
+        if not 0 <= 2 * self.rotten_nodes_max < len(self.nodes):
+            raise ValueError("bits may rot on less than half of the nodes")
+
+
+def draw_plan(streams: Streams, settings: PlanSettings) -> Plan:
+    """Draw a plan from the stream called `plan`."""
+    return Plan(
+        seed=streams.seed,
+        nodes=settings.nodes,
+        faults=_Draw(streams.stream("plan"), settings).faults(),
+        healed_at_ns=settings.healed_at_ns,
+        ends_at_ns=settings.ends_at_ns,
+    )
+
+
+class _Draw:
+    """Draws the faults of one plan."""
+
+    def __init__(self, random: Random, settings: PlanSettings) -> None:
+        self.random = random
+        self.settings = settings
+        self.nodes = settings.nodes
+        self.rotten = random.sample(self.nodes, settings.rotten_nodes_max)
+
+    def faults(self) -> tuple[AnyFault, ...]:
+        """Draw all faults, in the order of their start."""
+        kinds = dict(_NODE_KINDS)
+        if len(self.nodes) > 1:
+            kinds |= _LINK_KINDS
+        if self.rotten:
+            kinds["bit_rot"] = _Draw.bit_rot
+        enabled = [kind for kind in kinds if self.random.getrandbits(1)]
+        if "crash" not in enabled and "partition" not in enabled and "pause" not in enabled:
+            enabled.append("crash")
+        faults: list[AnyFault] = []
+        if self.random.randrange(CALM_SEEDS_ONE_IN):
+            faults.append(self.leadership_fault(enabled))
+        count = self.random.randint(self.settings.faults_min, self.settings.faults_max)
+        while len(faults) < count:
+            faults.append(kinds[self.random.choice(enabled)](self))
+        return tuple(sorted(faults, key=lambda fault: fault.at_ns))
+
+    def leadership_fault(self, enabled: list[str]) -> AnyFault:
+        """Draw a fault that takes the leader out for long enough to elect another one."""
+        kind = self.random.choice([kind for kind in enabled if kind in _LEADERSHIP_KINDS])
+        for_ns = self.random.randint(LEADERSHIP_FAULT_NS_MIN, self.settings.fault_ns_max)
+        at_ns = self.start_ns(for_ns)
+        if kind == "partition":
+            return Partition(at_ns=at_ns, for_ns=for_ns, left=(LEADER,), way=self.way())
+        if kind == "pause":
+            return Pause(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,))
+        return Crash(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,), unsynced=self.unsynced())
+
+    # What faults have in common
+
+    def start_ns(self, for_ns: int) -> int:
+        """Draw when a fault of that duration starts."""
+        return self.random.randint(self.settings.quiet_ns, self.settings.healed_at_ns - for_ns)
+
+    def span(self) -> tuple[int, int]:
+        """Draw start and duration; short ones are as likely as long ones."""
+        shortest, longest = self.settings.fault_ns_min, self.settings.fault_ns_max
+        for_ns = int(shortest * math.exp(self.random.random() * math.log(longest / shortest)))
+        return self.start_ns(for_ns), for_ns
+
+    def strength(self, values: tuple[int, ...]) -> tuple[int, int, int]:
+        """Draw start, duration and one of `values`; a quarter lasts long and is mild."""
+        if self.random.randrange(4):
+            return (*self.span(), self.random.choice(values))
+        at_ns = self.settings.quiet_ns
+        return at_ns, self.settings.healed_at_ns - at_ns, self.random.choice(values[:_MILD])
+
+    def way(self) -> Way:
+        """Draw a direction."""
+        return self.random.choice(_WAYS)
+
+    def unsynced(self) -> Unsynced:
+        """Draw what a crash does."""
+        return self.random.choice(_UNSYNCED)
+
+    def some(self, count: int) -> tuple[str, ...]:
+        """Draw that many nodes, in their usual order."""
+        chosen = self.random.sample(self.nodes, count)
+        return tuple(name for name in self.nodes if name in chosen)
+
+    def one(self) -> str:
+        """Draw a node: as often as not the one that leads."""
+        return LEADER if self.random.getrandbits(1) else self.random.choice(self.nodes)
+
+    def few(self) -> tuple[str, ...]:
+        """Draw one node, or in a quarter of cases any number of nodes."""
+        if self.random.randrange(4):
+            return (self.one(),)
+        return self.some(self.random.randint(1, len(self.nodes)))
+
+    def sides(self) -> tuple[tuple[str, ...], tuple[str, ...], Way]:
+        """Draw which links a fault is on: all of them, or those of one node."""
+        if self.random.getrandbits(1):
+            return self.nodes, self.nodes, "both"
+        return (self.one(),), (), self.way()
+
+    # One fault of each kind
+
+    def partition(self) -> AnyFault:
+        """Isolate a node, cut off a minority, cut some links, or leave a bridge."""
+        at_ns, for_ns = self.span()
+        count = len(self.nodes)
+        form = self.random.choice(("isolate", "minority", "cut", "bridge"))
+        left: tuple[str, ...] = (self.one(),)
+        right: tuple[str, ...] = ()
+        if form == "minority":
+            left = tuple(dict.fromkeys(left + self.some(max(1, (count - 1) // 2) - 1)))
+        elif form == "cut":
+            right = self.some(min(2, count))
+        elif form == "bridge":
+            ends = self.random.sample(self.nodes, count)[1:]
+            left, right = tuple(ends[: count // 2]), tuple(ends[count // 2 :])
+        way = self.way()
+        return Partition(at_ns=at_ns, for_ns=for_ns, left=left, right=right, way=way)
+
+    def loss(self) -> AnyFault:
+        """Lose some messages."""
+        at_ns, for_ns, percent = self.strength(_LOSS_PERCENTS)
+        left, right, way = self.sides()
+        return Loss(at_ns=at_ns, for_ns=for_ns, left=left, right=right, way=way, percent=percent)
+
+    def duplication(self) -> AnyFault:
+        """Deliver some messages twice."""
+        at_ns, for_ns, percent = self.strength(_DUPLICATION_PERCENTS)
+        left, right, way = self.sides()
+        return Duplication(
+            at_ns=at_ns, for_ns=for_ns, left=left, right=right, way=way, percent=percent
+        )
+
+    def delay(self) -> AnyFault:
+        """Slow messages down."""
+        at_ns, for_ns, factor = self.strength(_DELAY_FACTORS)
+        left, right, way = self.sides()
+        return Delay(at_ns=at_ns, for_ns=for_ns, left=left, right=right, way=way, factor=factor)
+
+    def clog(self) -> AnyFault:
+        """Hold messages back."""
+        at_ns, for_ns = self.span()
+        left, right, way = self.sides()
+        return Clog(at_ns=at_ns, for_ns=for_ns, left=left, right=right, way=way)
+
+    def crash(self) -> AnyFault:
+        """Crash and restart."""
+        at_ns, for_ns = self.span()
+        return Crash(
+            at_ns=at_ns,
+            for_ns=for_ns,
+            nodes=self.few(),
+            unsynced=self.unsynced(),
+            amid_write=bool(self.random.getrandbits(1)),
+        )
+
+    def pause(self) -> AnyFault:
+        """Stall a process."""
+        at_ns, for_ns = self.span()
+        return Pause(at_ns=at_ns, for_ns=for_ns, nodes=self.few())
+
+    def clock_jump(self) -> AnyFault:
+        """Set a wall clock wrong; small steps are as likely as large ones."""
+        at_ns, for_ns = self.span()
+        largest = self.settings.clock_jump_ns_max / NANOSECONDS_PER_MILLISECOND
+        by_ns = int(NANOSECONDS_PER_MILLISECOND * largest ** self.random.random())
+        if self.random.getrandbits(1):
+            by_ns = -by_ns
+        return ClockJump(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), by_ns=by_ns)
+
+    def clock_drift(self) -> AnyFault:
+        """Let the clocks of a node run fast or slow."""
+        at_ns, for_ns = self.span()
+        bound = self.settings.drift_ppm_max
+        drift = self.random.choice((-bound, bound))
+        return ClockDrift(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), ppm=drift)
+
+    def disk_full(self) -> AnyFault:
+        """Fill a disk."""
+        at_ns, for_ns = self.span()
+        return DiskFull(at_ns=at_ns, for_ns=for_ns, nodes=self.few())
+
+    def slow_disk(self) -> AnyFault:
+        """Slow a disk down."""
+        at_ns, for_ns, factor = self.strength(_DISK_FACTORS)
+        return SlowDisk(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), factor=factor)
+
+    def bit_rot(self) -> AnyFault:
+        """Damage a record of the base of a node that may rot."""
+        nodes = (self.random.choice(self.rotten),)
+        return BitRot(at_ns=self.start_ns(0), for_ns=0, nodes=nodes)
+
+
+_Drawer = Callable[[_Draw], AnyFault]
+
+_LEADERSHIP_KINDS: Final = ("crash", "partition", "pause")
+_NODE_KINDS: Final[dict[str, _Drawer]] = {
+    "crash": _Draw.crash,
+    "pause": _Draw.pause,
+    "clock_jump": _Draw.clock_jump,
+    "clock_drift": _Draw.clock_drift,
+    "disk_full": _Draw.disk_full,
+    "slow_disk": _Draw.slow_disk,
+}
+_LINK_KINDS: Final[dict[str, _Drawer]] = {
+    "partition": _Draw.partition,
+    "loss": _Draw.loss,
+    "duplication": _Draw.duplication,
+    "delay": _Draw.delay,
+    "clog": _Draw.clog,
+}

@@ -1,0 +1,218 @@
+"""Hypercorn serves what the thin lane hands over, within the same limits."""
+
+import contextlib
+import socket
+import ssl
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+import trio.testing
+
+from net.http.handover import Handover
+from net.http.settings import HEAD_BYTES_MAX, ListenerSettings, ListenerTimeouts
+from net.http.statistics import Statistics
+from net.stream import PlainTransport
+from net.tls import ServerTls, ServerTlsSettings
+from server.app import build_app
+from tests.net.certificates import issued, write
+from tests.net.http.bench import answers, path_of
+from tests.net.http.echo import EchoApplication
+from tests.net.http.serving import HOST, dial, serving, until, until_end
+from tests.net.tls_client import client_context
+
+CHUNKED = (
+    b"PUT /v1/%b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+)
+UNFINISHED = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"
+
+
+async def test_chunked_bodies_and_all_that_follows() -> None:
+    application = EchoApplication()
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"a")
+        first = await until(stream, b"}")
+        await stream.send_all(b"GET /v1/b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        second = await until_end(stream)
+
+        assert (1, 0) == (opened.statistics.handed_over, opened.statistics.requests)
+    assert ["a", "b"] == [path_of(answers(each)[0]) for each in (first, second)]
+    assert [b"{}", b""] == [request.body for request in application.asked]
+
+
+async def test_a_body_that_asks_first() -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(
+            b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+            b"Content-Length: 2\r\nConnection: close\r\n\r\n"
+        )
+        interim = await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"{}")
+        answer = await until_end(stream)
+
+    assert interim.startswith(b"HTTP/1.1 100 ")
+    assert "a" == path_of(answers(answer)[0])
+
+
+async def test_http_1_0() -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(b"GET /v1/a HTTP/1.0\n\n")
+
+        answer = await until_end(stream)
+
+    assert "a" == path_of(answers(answer)[0])
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_http_2(tmp_path: Path, *, encrypted: bool) -> None:
+    tls = ServerTls(ServerTlsSettings(*write(issued("server"), tmp_path))) if encrypted else None
+    application = EchoApplication()
+    async with (
+        serving(application, tls=tls) as opened,
+        httpx.AsyncClient(http1=False, http2=True, verify=client_context()) as client,
+    ):
+        scheme = "https" if encrypted else "http"
+        url = f"{scheme}://{HOST}:{opened.port}/v1"
+
+        written = await client.put(f"{url}/later/a", json={}, headers={"X-Vault-Token": "t"})
+        listed = await client.request("LIST", f"{url}/b")
+        missing = await client.get(f"{url}/a%2Fb")
+
+        assert 1 == opened.statistics.handed_over
+    assert ("HTTP/2", 200, "later/a") == (
+        written.http_version,
+        written.status_code,
+        written.json()["path"],
+    )
+    assert "b/" == listed.json()["path"]
+    assert 400 == missing.status_code
+    assert ["t", ""] == [request.token for request in application.asked]
+    assert [HOST] * 2 == [request.client_address for request in application.asked]
+
+
+async def test_http_2_connections_may_lie_idle(
+    tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    tls = ServerTls(ServerTlsSettings(*write(issued("server"), tmp_path)))
+    timeouts = ListenerTimeouts(idle_s=50, read_header_s=5)
+    async with serving(EchoApplication(), ListenerSettings(timeouts=timeouts), tls) as opened:
+        context = client_context(protocols=("h2",))
+        stream = trio.SSLStream(await dial(opened), context, server_hostname=HOST)
+        await stream.do_handshake()
+        with contextlib.suppress(trio.BrokenResourceError, ssl.SSLError):
+            await until_end(stream)
+        await stream.transport_stream.aclose()
+
+    assert 50 <= autojump_clock.current_time() < 55
+
+
+async def test_slow_heads_end(autojump_clock: trio.testing.MockClock) -> None:
+    timeouts = ListenerTimeouts(idle_s=50, read_header_s=5)
+    settings = ListenerSettings(timeouts=timeouts)
+    async with serving(EchoApplication(), settings) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"a" + b"GET /v1/b HT")
+        answer = await until_end(stream)
+
+    assert "a" == path_of(answers(answer)[0])
+    assert 5 <= autojump_clock.current_time() < 10
+
+
+async def test_slow_bodies_end(autojump_clock: trio.testing.MockClock) -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(UNFINISHED)
+
+        answer = await until_end(stream)
+
+    assert 408 == answers(answer)[0][0]
+    assert b"\r\nconnection: close\r\n" in answer.lower()
+    assert 30 <= autojump_clock.current_time() < 40
+
+
+async def test_heads_have_a_bound() -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(b"GET /v1/" + b"a" * HEAD_BYTES_MAX)
+
+        answer = await until_end(stream)
+
+    assert 431 == answers(answer)[0][0]
+
+
+async def test_a_client_that_takes_nothing_does_not_hold_up_the_end() -> None:
+    application = EchoApplication()
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"long/33554432")
+        while not application.asked:
+            await trio.testing.wait_all_tasks_blocked()
+        await trio.testing.wait_all_tasks_blocked()
+
+        await opened.drain(0)
+
+        with contextlib.suppress(trio.BrokenResourceError):
+            assert len(await until_end(stream)) < 33554432
+
+
+async def test_draining_ends_idle_connections() -> None:
+    async with (
+        serving(EchoApplication()) as opened,
+        await dial(opened) as one,
+        await dial(opened) as other,
+    ):
+        for stream in (one, other):
+            await stream.send_all(CHUNKED % b"a")
+            await until(stream, b"}")
+
+        await opened.drain(60)
+
+        assert (b"", b"") == (await until_end(one), await until_end(other))
+
+
+async def test_a_client_that_leaves_abandons_its_requests() -> None:
+    application = EchoApplication()
+    async with serving(application) as opened:
+        async with (
+            httpx.AsyncClient(http1=False, http2=True) as client,
+            trio.open_nursery() as nursery,
+        ):
+            for name in ("a", "b"):
+                url = f"http://{HOST}:{opened.port}/v1/held/{name}"
+                nursery.start_soon(client.put, url)
+            while len(application.held) < 2:
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+
+        assert [1, 2] == sorted(application.abandoned)
+        assert 0 == len(opened._handover)
+        assert 0 == opened.statistics.handovers_failed
+
+
+class _Faulty(PlainTransport):
+    """A transport that fails in a way that nobody foresaw."""
+
+    def receive(self) -> bytes | None:
+        raise ZeroDivisionError
+
+
+async def test_an_unforeseen_fault_ends_its_connection_only() -> None:
+    settings = ListenerSettings()
+    statistics = Statistics()
+    handover = Handover(build_app(EchoApplication(), settings), settings, statistics)
+    near, far = socket.socketpair()
+    far.close()
+
+    await handover.serve(_Faulty(near), b"")
+
+    assert (1, 0, -1) == (statistics.handovers_failed, len(handover), near.fileno())
+
+
+async def test_a_websocket_is_refused() -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(
+            b"GET /v1/a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+
+        answer = await until(stream, b"\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 403 ")

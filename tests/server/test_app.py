@@ -1,0 +1,263 @@
+"""The ASGI application keeps to its limits, and answers like the thin lane."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+import h11
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from net.http.handover import Handover
+from net.http.settings import ListenerSettings
+from net.http.statistics import Statistics
+from net.stream import PlainTransport
+from server.app import DISCARDED_BYTES_MAX, build_app
+from tests.net.http.bench import answers, bench, received
+from tests.net.http.echo import EchoApplication
+from tests.net.http.serving import dial, serving, until_end
+
+SETTINGS: Final = ListenerSettings(request_bytes_max=1 << 10)
+HEADERS_ALIKE: Final = (
+    b"cache-control", b"connection", b"content-length", b"content-type", b"location",
+)  # fmt: skip
+EXAMPLES: Final = 300
+THIN_TURNS: Final = 3
+SERVED_BY_THIN_LANE_MIN: Final = 0.5
+
+Answer = tuple[int, dict[bytes, bytes], bytes]
+
+
+def chunked(*chunks: bytes) -> bytes:
+    """Return a request whose body comes in these chunks, the last one of which has to be empty."""
+    head = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
+
+
+async def test_a_body_as_large_as_may_be_is_taken() -> None:
+    application = EchoApplication()
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(chunked(b"x" * 1000, b"y" * 24, b""))
+        await stream.send_eof()
+        await until_end(stream)
+
+    assert [b"x" * 1000 + b"y" * 24] == [request.body for request in application.asked]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        chunked(b"x" * 1000, b"y" * 25, b"z", b""),
+        b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n" + b"x" * 1025,
+    ],
+)
+async def test_a_body_that_is_too_large_is_read_and_refused(data: bytes) -> None:
+    application = EchoApplication()
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(data)
+
+        answer = await until_end(stream)
+
+    assert [(413, b'{"errors":["request body too large"]}')] == answers(answer)
+    assert [] == application.asked
+
+
+@pytest.mark.slow
+async def test_not_everything_is_read() -> None:
+    total = SETTINGS.request_bytes_max + DISCARDED_BYTES_MAX + 1
+    async with serving(EchoApplication(), SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(
+            b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (2 * total)
+        )
+        piece = b"x" * (1 << 20)
+        with contextlib.suppress(trio.BrokenResourceError):
+            for _ in range(total // len(piece) + 1):
+                await stream.send_all(piece)
+
+        answer = await until_end(stream)
+
+    assert 413 == answers(answer)[0][0]
+
+
+async def test_a_client_that_leaves_in_the_middle_is_not_answered() -> None:
+    application = EchoApplication()
+    async with serving(application, SETTINGS) as opened:
+        async with await dial(opened) as stream:
+            await stream.send_all(chunked(b"x" * 10))
+            await stream.send_eof()
+            answer = await until_end(stream)
+
+        assert 0 == opened.statistics.handovers_failed
+    assert 400 == answers(answer)[0][0]
+    assert [] == application.asked
+
+
+def first_answer(data: bytes, method: bytes) -> Answer:
+    """Return status, the headers that have to be alike and body of the first answer."""
+    client = h11.Connection(h11.CLIENT)
+    client.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
+    client.send(h11.EndOfMessage())
+    client.receive_data(data)
+    response = client.next_event()
+    assert isinstance(response, h11.Response)
+    headers = {name: value for name, value in response.headers if name in HEADERS_ALIKE}
+    body = b""
+    while isinstance(event := client.next_event(), h11.Data):
+        body += event.data
+    assert isinstance(event, h11.EndOfMessage)
+    return response.status_code, headers, body
+
+
+def through_the_thin_lane(data: bytes) -> bytes:
+    """Return what the thin lane answers; nothing if it hands over."""
+    with bench(SETTINGS) as lane:
+        client = lane.connect()
+        client.sendall(data)
+        for _ in range(THIN_TURNS):
+            lane.lane.turn()
+        return received(client)
+
+
+def through_hypercorn(data: bytes, listening: socket.socket) -> bytes:
+    """Return what Hypercorn answers to a connection that is handed over at once."""
+    handover = Handover(build_app(EchoApplication(), SETTINGS), SETTINGS, Statistics())
+
+    async def serve() -> bytes:
+        with (
+            socket.create_connection(listening.getsockname()) as far,
+            listening.accept()[0] as near,
+        ):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(handover.serve, PlainTransport(near), data)
+                await trio.testing.wait_all_tasks_blocked()
+                far.settimeout(0)
+                answer = received(far)
+                handover.close()
+            return answer
+
+    return trio.run(serve)
+
+
+def served_alike(data: bytes, listening: socket.socket) -> bool:
+    """Tell whether the thin lane serves a request; fail if Hypercorn answers otherwise."""
+    by_thin_lane = through_the_thin_lane(data)
+    if not by_thin_lane:
+        return False
+    method = data.partition(b" ")[0]
+    expected = first_answer(through_hypercorn(data, listening), method)
+    assert expected == first_answer(by_thin_lane, method), data
+    return True
+
+
+@pytest.fixture(name="listening")
+def listening_socket() -> Iterator[socket.socket]:
+    """A socket that connections are made to."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+CORPUS: Final = [
+    b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /ui HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    b"HEAD /v1/sys/health?standbyok=true HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"HEAD /v1/empty HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"HEAD /v1/moved HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"DELETE /v1/empty HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/moved HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/later/a HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"LIST /v1/secret/metadata HTTP/1.1\r\nHost: a\r\nX-Vault-Token: t\r\n\r\n",
+    b"GET /v1/a%2Fb HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a/../b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a? HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a??b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a HTTP/1.1\r\nHost:\r\nConnection: Close\r\n\r\n",
+    b"GET /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+    b"GET /v1/a HTTP/1.1\r\nHost: a\r\n\r\nGARBAGE",
+    b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 002\r\n\r\n{}{}",
+    b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n" + b"x" * 1024,
+    b"PATCH /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}",
+]
+
+
+@pytest.mark.parametrize("data", CORPUS)
+def test_both_lanes_answer_alike(data: bytes, listening: socket.socket) -> None:
+    assert served_alike(data, listening)
+
+
+VERBS: Final = st.sampled_from(
+    [b"GET", b"PUT"] * 4 + [b"POST"] * 2 + [b"DELETE", b"HEAD", b"LIST", b"PATCH", b"OPTIONS"]
+)
+SEGMENTS: Final = st.sampled_from(
+    [b"a", b"secret", b"data", b"later", b"x" * 40, b"a.b~c_d-e", b"%C3%A4", b"a%20b"] * 3
+    + [b"", b".", b"..", b"%2e%2e", b"%2F", b"%00", b"%0A", b"%FF", b"%", b"a;b=c", b"+", b"#"]
+)
+QUERIES: Final = st.sampled_from(
+    [b""] * 6
+    + [b"?", b"?list=true", b"?list=x", b"?help=1", b"?version=2&version=3", b"?a=%FF", b"?a?b"]
+)
+PREFIXES: Final = st.sampled_from(
+    [b"/v1/"] * 12 + [b"/", b"/v2/", b"//v1/", b"/v1", b"http://a/v1/"]
+)
+LINES: Final = st.sampled_from(
+    [
+        b"X-Vault-Token: hvs.token",
+        b"x-vault-token: \t other",
+        b"Authorization: Bearer hvs.bearer",
+        b"Authorization: Basic YTpi",
+        b"X-Vault-Namespace: team",
+        b"X-Vault-Wrap-TTL: 60s",
+        b"X-VAULT-REQUEST:true",
+        b"Accept: */*",
+        b"User-Agent: fuzz/1.0 (a, b)",
+        b"Connection: keep-alive",
+        b"Connection: close",
+        b"Content-Type: application/json; charset=utf-8",
+        b"Content-Type: application/merge-patch+json",
+        b"Content-Type: application/x-www-form-urlencoded",
+        b"X-Forwarded-For: 192.0.2.7",
+        b"X-Empty:",
+    ]
+)
+ODD_LINES: Final = st.sampled_from(
+    [[]] * 15
+    + [[b"X-A: \xe4"], [b"X-A: b "], [b" folded"], [b"TE: trailers"], [b"Expect: x"], [b"Host: b"]]
+)
+BODIES: Final = st.sampled_from([b"", b"{}", b'{"a": [1, "b"]}', b"a=1&b=2&a=3", b"[", b"\xff\x00"])
+
+
+@st.composite
+def raw_requests(draw: st.DrawFn) -> bytes:
+    """Draw a request, mostly a regular one."""
+    target = draw(PREFIXES) + b"/".join(draw(st.lists(SEGMENTS, max_size=4))) + draw(QUERIES)
+    lines = [
+        b"Host: a",
+        *draw(st.lists(LINES, max_size=4, unique_by=lambda line: line[:9].lower())),
+    ]
+    lines += draw(ODD_LINES)
+    body = draw(BODIES)
+    if body or draw(st.booleans()):
+        lines.append(b"Content-Length: %d" % len(body))
+    version = draw(st.sampled_from([b"HTTP/1.1"] * 25 + [b"HTTP/1.0"]))
+    head = b"\r\n".join([b" ".join([draw(VERBS), target, version]), *draw(st.permutations(lines))])
+    return head + b"\r\n\r\n" + body
+
+
+@pytest.mark.slow
+def test_both_lanes_answer_whatever_is_drawn_alike(listening: socket.socket) -> None:
+    served: list[bool] = []
+
+    @settings(max_examples=EXAMPLES)
+    @given(raw_requests())
+    def compare(data: bytes) -> None:
+        served.append(served_alike(data, listening))
+
+    compare()
+
+    assert len(served) >= EXAMPLES
+    assert sum(served) >= SERVED_BY_THIN_LANE_MIN * len(served)

@@ -1,0 +1,122 @@
+"""How plans are drawn."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+
+from core.moment import NANOSECONDS_PER_SECOND
+from sim.faults import LEADER, BitRot, Crash, Partition, Pause, links_of, names_in
+from sim.plan import Plan
+from sim.streams import Streams
+from sim.swarm import LEADERSHIP_FAULT_NS_MIN, PlanSettings, draw_plan
+
+SETTINGS = PlanSettings()
+SEEDS = range(200)
+ALL_KINDS = 11
+
+
+def _plans(settings: PlanSettings = SETTINGS) -> list[Plan]:
+    return [draw_plan(Streams(seed), settings) for seed in SEEDS]
+
+
+def _kinds(plan: Plan) -> set[str]:
+    return {type(fault).__name__ for fault in plan.faults}
+
+
+def test_a_plan_depends_on_its_seed_alone() -> None:
+    assert draw_plan(Streams(3), SETTINGS) == draw_plan(Streams(3), SETTINGS)
+    assert draw_plan(Streams(3), SETTINGS) != draw_plan(Streams(4), SETTINGS)
+
+
+def test_plans_keep_within_their_settings() -> None:
+    for plan in _plans():
+        assert SETTINGS.faults_min <= len(plan.faults) <= SETTINGS.faults_max
+        assert SETTINGS.quiet_ns <= min(fault.at_ns for fault in plan.faults)
+        assert plan.healed_at_ns >= max(fault.until_ns for fault in plan.faults)
+        assert sorted(fault.at_ns for fault in plan.faults) == [
+            fault.at_ns for fault in plan.faults
+        ]
+        assert 60 * NANOSECONDS_PER_SECOND == plan.ends_at_ns
+
+
+def test_each_kind_is_missing_from_about_half_of_the_plans() -> None:
+    seen = Counter(kind for plan in _plans() for kind in _kinds(plan))
+
+    assert ALL_KINDS == len(seen)
+    assert all(50 <= count <= 150 for count in seen.values())
+
+
+def _unseats_the_leader(plan: Plan) -> bool:
+    return any(
+        isinstance(fault, Crash | Partition | Pause)
+        and LEADER in names_in(fault)
+        and fault.for_ns >= LEADERSHIP_FAULT_NS_MIN
+        for fault in plan.faults
+    )
+
+
+def test_most_plans_unseat_the_leader_and_some_do_not() -> None:
+    unseating = sum(_unseats_the_leader(plan) for plan in _plans())
+
+    assert 0.9 * len(SEEDS) < unseating < len(SEEDS)
+
+
+def test_partitions_come_in_all_forms() -> None:
+    partitions = [
+        fault for plan in _plans() for fault in plan.faults if isinstance(fault, Partition)
+    ]
+    sizes = Counter(
+        (len(fault.left), len(fault.right)) for fault in partitions if LEADER not in fault.left
+    )
+
+    assert [(1, 0), (1, 2), (2, 0), (2, 2)] == sorted(sizes)
+    assert ["both", "leftward", "rightward"] == sorted({fault.way for fault in partitions})
+
+
+def test_bits_rot_on_a_minority() -> None:
+    settings = msgspec.structs.replace(SETTINGS, rotten_nodes_max=2)
+    rotten = [
+        {fault.nodes for fault in plan.faults if isinstance(fault, BitRot)}
+        for plan in _plans(settings)
+    ]
+
+    assert 2 == max(len(nodes) for nodes in rotten)
+
+
+def test_a_lonely_node_has_no_faults_of_links() -> None:
+    plans = _plans(PlanSettings(nodes=("n1",)))
+
+    assert 6 == len({kind for plan in plans for kind in _kinds(plan)})
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_every_partition_cuts_a_link_in_clusters_of_any_size(count: int) -> None:
+    nodes = tuple(f"n{number}" for number in range(1, count + 1))
+    for plan in _plans(PlanSettings(nodes=nodes)):
+        for fault in plan.faults:
+            if isinstance(fault, Partition) and LEADER not in fault.left:
+                assert links_of(fault, nodes) or fault.left == fault.right
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"nodes": ()},
+        {"healed_at_ns": SETTINGS.quiet_ns + 1},
+        {"fault_ns_max": LEADERSHIP_FAULT_NS_MIN - 1},
+        {"fault_ns_min": 0},
+        {"fault_ns_min": SETTINGS.fault_ns_max + 1},
+        {"faults_min": 0},
+        {"faults_max": 5},
+        {"faults_max": 1_001},
+        {"clock_jump_ns_max": 1},
+        {"clock_jump_ns_max": 1 << 60},
+        {"drift_ppm_max": 0},
+        {"rotten_nodes_max": 3},
+        {"rotten_nodes_max": -1},
+    ],
+)
+def test_settings_that_leave_nothing_to_draw_are_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"out of|too short|less than half"):
+        msgspec.structs.replace(SETTINGS, **changes)
