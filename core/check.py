@@ -6,7 +6,7 @@ Three families of failure are told apart by who is to blame. A caller's fault is
 """
 
 
-class InvariantBroken(Exception):  # noqa: N818 -- it names what happened, as in the design
+class InvariantBroken(Exception):
     """This node can no longer trust its own state and must stop."""
 
 

@@ -1,0 +1,1 @@
+"""What people run: configuration, the HTTP application, the command line, the dev server."""

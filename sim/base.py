@@ -15,7 +15,7 @@ Changes = Iterable[tuple[bytes, bytes | None]]
 """Keys, each once and in any order, with new values, or None to remove a key."""
 
 
-class BaseDamaged(Exception):  # noqa: N818 -- it names what happened, like InvariantBroken
+class BaseDamaged(Exception):
     """A record of the base does not match its checksum: the node must stop."""
 
 

@@ -8,7 +8,7 @@ is open: it hands over a `Vault`.
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from core.barrier import seal
 from core.barrier.barrier import Barrier
@@ -22,14 +22,14 @@ from core.node.admission import Admission
 from core.node.info import NodeInfo
 from core.raft import membership
 from core.raft.configuration import Member
+from core.raft.entry import KIND_WRITES
 from core.raft.state import Raft
 from core.request import Request, Response
 from core.settings import Settings
 from core.store import write_set
-from core.raft.entry import KIND_WRITES
 from core.store.store import Store
 from core.store.transaction import Snapshot
-from core.vault import answers, bodies, joining
+from core.vault import bodies, joining
 from core.vault.audit_devices import AuditDevices
 from core.vault.envelope import encode, failure, refuse
 from core.vault.mounts import Mounts
@@ -67,14 +67,14 @@ class Custody:
         "_entropy",
         "_followed",
         "_info",
+        "_keyring_watch",
         "_progress",
         "_raft",
         "_root_key",
+        "_seal_watch",
         "_settings",
         "_store",
         "_unseal_key",
-        "_keyring_watch",
-        "_seal_watch",
         "admission",
         "condition",
         "vault",
@@ -103,7 +103,7 @@ class Custody:
 
     def answers(self, request: Request) -> Callable[[int, Request, Now, list[Effect]], None] | None:
         """Return what handles this request, if it is one that a node answers by itself."""
-        handlers = _PATHS.get(request.path)
+        handlers = self._PATHS.get(request.path)
         if handlers is None:
             return None
         handler = handlers.get(request.operation)
@@ -309,6 +309,16 @@ class Custody:
             raise RequestError(400, "this node belongs to a cluster already")
         return self.admission.ask(handle, bodies.decode(request.body), effects)
 
+    _PATHS: ClassVar[dict[str, dict[str, Callable[..., Response | None]]]] = {
+        "sys/init": {"read": _read_init, "update": _init},
+        "sys/seal-status": {"read": _seal_status},
+        "sys/unseal": {"update": _unseal},
+        "sys/health": {"read": _health},
+        "sys/leader": {"read": _leader},
+        JOIN_PATH: {"update": _join},
+    }
+    """The paths that need no token and that each node answers by itself."""
+
 
 def _share(body: dict[str, Any]) -> bytes:
     key = body.get("key")
@@ -328,14 +338,3 @@ def _share(body: dict[str, Any]) -> bytes:
 
 def _bare(body: dict[str, Any]) -> Response:
     return Response(200, encode(body) + b"\n")
-
-
-_PATHS: Final = {
-    "sys/init": {"read": Custody._read_init, "update": Custody._init},
-    "sys/seal-status": {"read": Custody._seal_status},
-    "sys/unseal": {"update": Custody._unseal},
-    "sys/health": {"read": Custody._health},
-    "sys/leader": {"read": Custody._leader},
-    JOIN_PATH: {"update": Custody._join},
-}
-"""The paths that need no token and that each node answers by itself."""

@@ -8,6 +8,7 @@ import msgspec
 from core.barrier import seal
 from core.barrier.barrier import Barrier
 from core.barrier.keyring import Keyrings
+from core.barrier.storage import Storage
 from core.engines.call import RequestError
 from core.entropy import Entropy, uuid
 from core.node.info import NodeInfo
@@ -17,7 +18,6 @@ from core.store.store import Store
 from core.store.transaction import Transaction
 from core.vault import authority, joining
 from core.vault.areas import AUTHORITY, area_prefix
-from core.barrier.storage import Storage
 from core.vault.envelope import encode
 from core.vault.policies import Policies
 from core.vault.policy import DEFAULT_NAME, DEFAULT_POLICY

@@ -11,11 +11,15 @@ import msgspec
 
 from core.effects import DropSegments, Effect, PrepareSegment, WriteLog
 from core.raft import dispatch
+from core.raft.entry import KIND_WRITES, Entry
 from core.raft.state import NEVER, Outgoing, Raft
-from core.wal.writer import BATCH_BYTES_MAX, Writer
+from core.wal.writer import BATCH_BYTES_MAX, WalFull, Writer
 
 ROOM_MIN_BYTES: Final = 4 << 10
 """With less room than this in the log no further proposals are accepted."""
+
+ENTRY_BYTES_MAX: Final = 3 << 20
+"""The largest entry; it fits into one batch and one message."""
 
 
 class _Batch(msgspec.Struct, frozen=True):
@@ -59,16 +63,31 @@ class Journal:
             self._waits_for_term = True
         if self._under_way is not None:
             return
-        entries = log.unwritten(min(self.writer.room(), BATCH_BYTES_MAX)) if staged else ()
+        handed_index = log.handed_index
+        entries = self._take_entries(raft) if staged else ()
         hard_state = raft.hard_state() if raft.hard_state_changed else None
         if not entries and hard_state is None:
             return
+        try:
+            batch = self.writer.append(hard_state, entries)
+        except WalFull:
+            # Nothing leaves this node that rests on it, until there is a segment to write to.
+            log.handed_index = handed_index
+            return
         raft.hard_state_changed = False
-        batch = self.writer.append(hard_state, entries)
         index = log.handed_index
         term = log.term_at(index) or 0
         self._under_way = _Batch(batch.sequence, index, term, now_ns)
         effects.append(WriteLog(batch.sequence, batch.writes))
+
+    def _take_entries(self, raft: Raft) -> tuple[Entry, ...]:
+        """Return what fits; a leader's own entries may use the reserve of a full log."""
+        log = raft.log
+        entries = log.unwritten(min(self.writer.room(), BATCH_BYTES_MAX))
+        if not entries and log.entry(log.handed_index + 1).kind != KIND_WRITES:
+            entries = log.unwritten(BATCH_BYTES_MAX)[:1]
+            log.handed_index = entries[-1].index
+        return entries
 
     def written(self, raft: Raft, sequence: int, now_ns: int) -> None:
         """Take note that the batch under way is durable."""
@@ -125,7 +144,7 @@ class Journal:
 
     def has_room(self, size: int) -> bool:
         """Tell whether entries of `size` bytes can surely be written."""
-        return self.writer.room() >= size + ROOM_MIN_BYTES
+        return size <= ENTRY_BYTES_MAX and self.writer.room() >= size + ROOM_MIN_BYTES
 
     def prepare(self, now_ns: int, effects: list[Effect]) -> None:
         """Ask for the next segment early; ask again for a refused one after a pause."""

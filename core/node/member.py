@@ -5,7 +5,7 @@ and ends with one batch for the log, one message per peer and one append to each
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar
 
 from core import events
 from core.check import InvariantBroken
@@ -120,7 +120,7 @@ class Node:
                 self.raft.wall(now.wall_ns)
             self._serving.begin_turn(now, effects)
             for event in taken:
-                _HANDLERS[type(event)](self, event)
+                self._HANDLERS[type(event)](self, event)
             self._end_turn(now, effects)
         except InvariantBroken as broken:
             self._halted = True
@@ -249,10 +249,10 @@ class Node:
             if transaction.writes:
                 self._serving.propose(transaction.writes)
         stall_ns = self._settings.store.stall_ns
-        if self.leads and self._journal.stalled_ns(now_ns) > stall_ns:
-            if len(self.raft.configuration.incoming) > 1:
-                effects.append(Report("the log is stalled; stepping down", {}))
-                self.raft.follow(self.raft.term, "", now_ns)
+        others = len(self.raft.configuration.incoming) > 1
+        if self.leads and others and self._journal.stalled_ns(now_ns) > stall_ns:
+            effects.append(Report("the log is stalled; stepping down", {}))
+            self.raft.follow(self.raft.term, "", now_ns)
 
     def _apply(self, now: Now, effects: list[Effect]) -> None:
         raft = self.raft
@@ -291,19 +291,18 @@ class Node:
         self._serving.vault = None
         self._notice_leader(now, effects)
 
-
-_HANDLERS: Final[dict[type, Callable[[Node, Any], None]]] = {
-    events.Received: Node._received,
-    events.Asked: Node._asked,
-    events.LogWritten: Node._log_written,
-    events.SegmentReady: Node._segment_ready,
-    events.SegmentRefused: Node._segment_refused,
-    events.BaseFlushed: Node._base_flushed,
-    events.BaseFlushRefused: Node._base_flush_refused,
-    events.SnapshotStaged: Node._snapshot_staged,
-    events.BaseReplaced: Node._base_replaced,
-    events.AuditAppended: Node._audit_appended,
-    events.ClusterAnswered: Node._cluster_answered,
-    events.StopAsked: Node._stop_asked,
-}
-"""Which handler takes which event; the union in `core.events` is closed."""
+    _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        events.Received: _received,
+        events.Asked: _asked,
+        events.LogWritten: _log_written,
+        events.SegmentReady: _segment_ready,
+        events.SegmentRefused: _segment_refused,
+        events.BaseFlushed: _base_flushed,
+        events.BaseFlushRefused: _base_flush_refused,
+        events.SnapshotStaged: _snapshot_staged,
+        events.BaseReplaced: _base_replaced,
+        events.AuditAppended: _audit_appended,
+        events.ClusterAnswered: _cluster_answered,
+        events.StopAsked: _stop_asked,
+    }
+    """Which handler takes which event; the union in `core.events` is closed."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from core.store.store import Store, overlay
 
 
-class WouldWrite(Exception):  # noqa: N818 -- it is not an error: the request must go to the leader
+class WouldWrite(Exception):
     """A request that was run to read wants to write."""
 
 

@@ -134,7 +134,7 @@ def parse_policy(name: str, text: str) -> Policy:
     return Policy(name.lower(), tuple(plain))
 
 
-class _Fault(Exception):  # noqa: N818 -- never leaves this module
+class _Fault(Exception):
     """Something that the grammar of documents lets pass and that of policies does not."""
 
 

@@ -116,6 +116,8 @@ class Vault:
         unwritable: tuple[str, ...],
     ) -> Result:
         exchange.body = body = bodies.decode(request.body)
+        if request.path.endswith("/") and request.operation in ("update", "patch"):
+            raise RequestError(400, "cannot write to a path ending in '/'")
         if plan.route is not None and plan.route.unauthenticated:
             context = Context(
                 self.services, request, transaction, wall_ns, plan.argument, body, None, None

@@ -21,38 +21,32 @@ def read_files(paths: Iterable[str], environment: Mapping[str, str]) -> Configur
     Raises:
         ConfigurationError: a file cannot be read, or says something wrong.
     """
-    files = [file for path in paths for file in _files(Path(path))]
-    return read_documents([Document(str(file), _text(file)) for file in files], environment)
+    try:
+        files = [file for path in paths for file in _files(Path(path))]
+        documents = [Document(str(file), _text(file)) for file in files]
+    except OSError as error:
+        raise ConfigurationError([f"{error.filename}: {error.strerror}"]) from error
+    return read_documents(documents, environment)
 
 
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    try:
-        files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
-    except OSError as error:
-        raise _refusal(path, error) from error
+    files = sorted(file for file in path.iterdir() if file.suffix in _SUFFIXES)
     if not files:
-        raise ConfigurationError((f"{path}: there is no *.hcl and no *.json in this directory",))
+        raise ConfigurationError([f"{path}: there is no *.hcl and no *.json in this directory"])
     if len(files) > FILES_MAX:
-        raise ConfigurationError((f"{path}: there are more than {FILES_MAX} files",))
+        raise ConfigurationError([f"{path}: there are more than {FILES_MAX} files"])
     return files
 
 
 def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(TEXT_BYTES_MAX + 1)
-    except OSError as error:
-        raise _refusal(file, error) from error
+    with file.open("rb") as stream:
+        content = stream.read(TEXT_BYTES_MAX + 1)
     if len(content) > TEXT_BYTES_MAX:
-        raise ConfigurationError((f"{file}: this is longer than {TEXT_BYTES_MAX} bytes",))
+        raise ConfigurationError([f"{file}: this is longer than {TEXT_BYTES_MAX} bytes"])
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError((f"{file}:{line}: this is not UTF-8 text",)) from error
-
-
-def _refusal(path: Path, error: OSError) -> ConfigurationError:
-    return ConfigurationError((f"{path}: {error.strerror or error}",))
+        raise ConfigurationError([f"{file}:{line}: this is not UTF-8 text"]) from error

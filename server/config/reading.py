@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from core.hcl.document import parse
-from core.hcl.tree import HclError
+from core.hcl.tree import Body, HclError
 from core.settings import PERFORMANCE_MULTIPLIER_MAX
 from server.config import values, vault_keys
 from server.config.configuration import (
@@ -68,8 +68,6 @@ def read_documents(documents: Sequence[Document], environment: Mapping[str, str]
     """
     report = Report([document.name for document in documents])
     top = _top(report, documents)
-    # Each further complaint about a file that cannot even be parsed would mislead.
-    report.raise_errors()
     top.override("api_addr", "VAULT_API_ADDR", environment)
     top.override("cluster_addr", "VAULT_CLUSTER_ADDR", environment)
     top.override("log_level", "VAULT_LOG_LEVEL", environment)
@@ -98,15 +96,21 @@ def read_documents(documents: Sequence[Document], environment: Mapping[str, str]
 
 
 def _top(report: Report, documents: Sequence[Document]) -> Stanza:
+    bodies = [_body(report, document) for document in documents]
+    # Each further complaint beside a file that cannot even be parsed would mislead.
+    report.raise_errors()
     top = Stanza(report, Place(documents[0].name, 1) if documents else Place("-config"))
-    for document in documents:
-        try:
-            body = parse(document.text, _BLOCKS)
-        except HclError as error:
-            report.error(Place(document.name, error.line), error.message)
-        else:
-            top.add(document.name, body)
+    for document, body in zip(documents, bodies, strict=True):
+        top.add(document.name, body)
     return top
+
+
+def _body(report: Report, document: Document) -> Body:
+    try:
+        return parse(document.text, _BLOCKS)
+    except HclError as error:
+        report.error(Place(document.name, error.line), error.message)
+        return Body(())
 
 
 def _storage(top: Stanza, environment: Mapping[str, str]) -> RaftStorage | InmemStorage:

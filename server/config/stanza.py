@@ -11,6 +11,7 @@ import msgspec
 
 from core.hcl.tree import Block, Body, Value
 from core.moment import NANOSECONDS_PER_SECOND
+from core.vault.duration import format_duration
 from server.config import values
 from server.config.report import Place, Report
 from server.config.values import UnfitError
@@ -18,6 +19,7 @@ from server.config.values import UnfitError
 BLOCKS_MAX: Final = 64
 """Blocks of one name within a stanza, such as listeners."""
 
+_TOO_SHORT: Final = {0: "must not be negative", 1: "must be positive"}
 _Result = TypeVar("_Result")
 
 
@@ -139,7 +141,8 @@ class Stanza:
         def convert(value: Value) -> int:
             nanoseconds = values.duration_ns(value)
             if nanoseconds < minimum:
-                raise UnfitError("must be positive" if minimum else "must not be negative")
+                least = f"must be at least {format_duration(minimum)}"
+                raise UnfitError(_TOO_SHORT.get(minimum, least))
             return nanoseconds
 
         return self.read(key, convert, default)

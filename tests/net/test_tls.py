@@ -31,6 +31,7 @@ from tests.net.certificates import authority, issued, write
 from tests.net.tls_client import Client, client_context, pem, shake_hands
 
 Pair = tuple[socket.socket, socket.socket]
+TLS_RECORD_BYTES_MAX = 16 << 10
 LONG = b"0123456789abcdef" * (64 << 10)
 Dial = Callable[[ssl.SSLContext], Client]
 
@@ -278,6 +279,23 @@ def test_encrypted_and_missing_keys_are_named(tmp_path: Path) -> None:
         read_identity(certificate_file, tmp_path / "absent.pem")
     with pytest.raises(TlsError, match=r"absent\.pem"):
         read_certificates(tmp_path / "absent.pem")
+
+
+def test_as_much_is_sent_as_there_is_room_for(
+    pair: Pair, dial: Dial, settings: ServerTlsSettings
+) -> None:
+    server = ServerTls(settings).accept(pair[0])
+    client = dial(client_context())
+    shake_hands(client, server)
+    received = bytearray()
+
+    first = sent = server.send(LONG)
+    while len(received) < len(LONG):
+        received += client.receive() or b""
+        sent += server.send(memoryview(LONG)[sent:]) if sent < len(LONG) else 0
+
+    assert TLS_RECORD_BYTES_MAX < first < len(LONG)
+    assert LONG == received
 
 
 @pytest.mark.parametrize("step", [TlsTransport.handshake, TlsTransport.receive])

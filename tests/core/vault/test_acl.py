@@ -281,7 +281,7 @@ def test_constraints_of_a_denied_pattern_are_moot() -> None:
         ("+/", True),
     ],
 )
-def test_whether_anything_below_a_mount_is_granted(pattern: str, reaches: bool) -> None:  # noqa: FBT001 -- a table of expectations
+def test_whether_anything_below_a_mount_is_granted(pattern: str, reaches: bool) -> None:
     def acl(capability: str) -> Acl:
         return acl_of(p=f'path "{pattern}" {{ capabilities = [{capability}] }}')
 
@@ -304,7 +304,7 @@ def test_whether_anything_below_a_mount_is_granted(pattern: str, reaches: bool) 
         ("team/x/+", False),
     ],
 )
-def test_a_mount_may_have_several_segments(pattern: str, reaches: bool) -> None:  # noqa: FBT001 -- a table of expectations
+def test_a_mount_may_have_several_segments(pattern: str, reaches: bool) -> None:
     assert reaches == acl_of_patterns(pattern).reaches("team/kv/")
 
 

@@ -122,7 +122,7 @@ def test_what_is_denied_is_not_saved_by_being_allowed() -> None:
         ('["a*"]', ["abc"], False),
     ],
 )
-def test_values(pattern: str, value: object, matches: bool) -> None:  # noqa: FBT001 -- a table of expectations
+def test_values(pattern: str, value: object, matches: bool) -> None:
     assert matches == permits(f"allowed_parameters = {{ a = [{pattern}] }}", {"a": value})
 
 

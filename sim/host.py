@@ -1,0 +1,324 @@
+"""One simulated member: a node, its disk and clocks, and its process that may crash or pause.
+
+Owns how effects are carried out in virtual time. Must not know faults' plans, clients or checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from core import effects, events
+from core.check import InvariantBroken
+from core.entropy import Entropy
+from core.moment import NANOSECONDS_PER_SECOND
+from core.node.info import NodeInfo
+from core.node.member import Node
+from core.raft.state import NEVER
+from core.request import Request, Response
+from core.settings import Settings
+from core.wal.recovery import recover
+from sim.clock import Clock
+from sim.disk import Disk
+from sim.faults import Unsynced
+
+if TYPE_CHECKING:
+    from sim.world import World
+
+STAMP: Final = b"sim"
+_AUDIT_PATIENCE_TURNS_MAX: Final = 16
+"""Turns that one turn's audit records may lead to, one after the other."""
+
+
+class Host:
+    """One member of the simulated cluster.
+
+    Attributes:
+        name: its node id.
+        node: the running node; None while it is down.
+        disk: what survives.
+        clock: what it sees of time.
+        lives: how often it was started.
+        down: how many crashes keep it down.
+        audit: the audit records that it has written.
+        certificate: its identity was issued.
+    """
+
+    __slots__ = (
+        "_amid_write",
+        "_entropy",
+        "_info",
+        "_paused",
+        "_settings",
+        "_timer_ns",
+        "_waiting",
+        "_world",
+        "audit",
+        "certificate",
+        "clock",
+        "disk",
+        "down",
+        "lives",
+        "name",
+        "node",
+    )
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        settings: Settings,
+        disk: Disk,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> None:
+        self.name = name
+        self.disk = disk
+        self.clock = clock
+        self.node: Node | None = None
+        self.lives = 0
+        self.down = 0
+        self.audit: list[bytes] = []
+        self.certificate = False
+        self._world = world
+        self._settings = settings
+        self._entropy = entropy
+        self._info = NodeInfo(name, name, f"{name}:8201", f"sim://{name}", "simulated")
+        self._paused = 0
+        self._waiting: list[events.Event] = []
+        self._timer_ns = NEVER
+        self._amid_write: tuple[Random, Unsynced] | None = None
+
+    # -- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover from the disk and begin to run."""
+        world = self._world
+        self.lives += 1
+        self._timer_ns = NEVER
+        meta = self.disk.base.meta
+        recovered = recover(
+            self.disk.segments(),
+            stamp=STAMP,
+            segment_bytes=self._settings.store.segment_bytes,
+            void_through=meta.void_through,
+            base_index=meta.index,
+        )
+        for cut in recovered.cut:
+            self.disk.write(cut.number, cut.offset, cut.data)
+        self.disk.sync()
+        now = self.clock.now(world.time_ns)
+        self.node = Node(self._info, self._settings, self._entropy, self.disk.base, recovered, now)
+        world.started(self)
+        self.turn([])
+
+    def crash(self, random: Random, unsynced: Unsynced) -> None:
+        """Lose all memory, and what was not synced as `unsynced` says."""
+        if self.node is None:
+            return
+        self.node = None
+        self._amid_write = None
+        self._waiting = []
+        self.disk.crash(random, unsynced)
+        self._world.crashed(self)
+
+    def crash_amid_write(self, random: Random, unsynced: Unsynced) -> None:
+        """Crash while a write of the log is under way next."""
+        self._amid_write = (random, unsynced)
+
+    def forget_crash(self) -> None:
+        """Give up waiting for such a write."""
+        self._amid_write = None
+
+    def pause(self) -> None:
+        """Get no turn until `resume`."""
+        self._paused += 1
+
+    def resume(self) -> None:
+        """Take up what has gathered, in one turn."""
+        self._paused -= 1
+        if not self._paused and self.node is not None:
+            waiting, self._waiting = self._waiting, []
+            self.turn(waiting)
+
+    # -- turns ------------------------------------------------------------------------------
+
+    def deliver(self, life: int, event: events.Event) -> None:
+        """Hand an event to the node, if it still lives the life that this was meant for."""
+        if life != self.lives or self.node is None:
+            return
+        if self._paused:
+            self._waiting.append(event)
+        else:
+            self.turn([event])
+
+    def wake(self, life: int, _nothing: None) -> None:
+        """Take a turn because its time has come, unless it was put off."""
+        if life != self.lives or self.node is None:
+            return
+        self._timer_ns = NEVER
+        if self._paused:
+            return
+        due_ns = self.clock.time_ns(self.node.deadline_ns)
+        if due_ns <= self._world.time_ns:
+            self.turn([])
+        else:
+            self._schedule(due_ns)
+
+    def turn(self, taken: list[events.Event]) -> None:
+        """Take one turn and carry out what comes of it."""
+        node = self.node
+        world = self._world
+        for _ in range(_AUDIT_PATIENCE_TURNS_MAX):
+            if node is None or self.node is not node:
+                return
+            appended: list[events.Event] = []
+            for effect in node.handle(taken, self.clock.now(world.time_ns)):
+                self._EFFECTS[type(effect)](self, effect, appended)
+            if self.node is not node:
+                return
+            world.after_turn(self)
+            if not appended:
+                break
+            taken = appended
+        due_ns = self.clock.time_ns(node.deadline_ns)
+        if due_ns < self._timer_ns:
+            self._schedule(due_ns)
+
+    def reschedule(self) -> None:
+        """Look at the deadline anew: the clock runs at another rate now."""
+        if self.node is not None:
+            self._schedule(self.clock.time_ns(self.node.deadline_ns))
+
+    def _schedule(self, due_ns: int) -> None:
+        world = self._world
+        self._timer_ns = max(due_ns, world.time_ns + 1)
+        world.at(self._timer_ns, self.wake, self.lives, None)
+
+    # -- effects ----------------------------------------------------------------------------
+
+    def _send(self, effect: effects.Send, _appended: list[events.Event]) -> None:
+        self._world.send(self.name, effect.receiver, effect.message)
+
+    def _answer(self, effect: effects.Answer, _appended: list[events.Event]) -> None:
+        self._world.answer(self, effect)
+
+    def _write_log(self, effect: effects.WriteLog, _appended: list[events.Event]) -> None:
+        for write in effect.writes:
+            self.disk.write(write.number, write.offset, write.data)
+        done_ns = self._world.time_ns + self.disk.sync_ns()
+        if self._amid_write is not None:
+            random, unsynced = self._amid_write
+            crash_ns = random.randint(self._world.time_ns, done_ns)
+            self._amid_write = None
+            self._world.at(crash_ns, self._crash_now, self.lives, (random, unsynced))
+        self._world.at(done_ns, self._log_written, self.lives, effect.sequence)
+
+    def _crash_now(self, life: int, how: tuple[Random, Unsynced]) -> None:
+        if life == self.lives:
+            self.crash(*how)
+
+    def _log_written(self, life: int, sequence: int) -> None:
+        if life == self.lives and self.node is not None:
+            self.disk.sync()
+            self.deliver(life, events.LogWritten(sequence))
+
+    def _prepare_segment(
+        self, effect: effects.PrepareSegment, _appended: list[events.Event]
+    ) -> None:
+        started = self.disk.start_prepare(effect.number, effect.size)
+        done_ns = self._world.time_ns + self.disk.sync_ns()
+        done = self._segment_ready if started else self._segment_refused
+        self._world.at(done_ns, done, self.lives, effect.number)
+
+    def _segment_ready(self, life: int, number: int) -> None:
+        if life == self.lives and self.node is not None:
+            self.disk.finish_prepare(number)
+            self.deliver(life, events.SegmentReady(number))
+
+    def _segment_refused(self, life: int, number: int) -> None:
+        self.deliver(life, events.SegmentRefused(number, "no space left on device"))
+
+    def _drop_segments(self, effect: effects.DropSegments, _appended: list[events.Event]) -> None:
+        self.disk.drop(effect.below)
+
+    def _flush_base(self, effect: effects.FlushBase, _appended: list[events.Event]) -> None:
+        changes = effect.changes.values
+        world = self._world
+        if self.disk.start_flush(effect.meta, changes.items()):
+            done_ns = world.time_ns + self.disk.flush_ns(len(changes))
+            world.at(done_ns, self._base_flushed, self.lives, effect.meta.index)
+        else:
+            done_ns = world.time_ns + self.disk.sync_ns()
+            refused = events.BaseFlushRefused(effect.meta.index, "no space left on device")
+            world.at(done_ns, self.deliver, self.lives, refused)
+
+    def _base_flushed(self, life: int, index: int) -> None:
+        if life == self.lives and self.node is not None:
+            self.disk.finish_base_change()
+            self._world.counts["flushes"] += 1
+            self.deliver(life, events.BaseFlushed(index))
+
+    def _stage_snapshot(self, effect: effects.StageSnapshot, _appended: list[events.Event]) -> None:
+        self.disk.stage(effect.snapshot, effect.number, effect.items)
+        done_ns = self._world.time_ns + self.disk.flush_ns(len(effect.items))
+        staged = events.SnapshotStaged(effect.snapshot, effect.number)
+        self._world.at(done_ns, self.deliver, self.lives, staged)
+
+    def _replace_base(self, effect: effects.ReplaceBase, _appended: list[events.Event]) -> None:
+        self.disk.start_replace(effect.snapshot, effect.meta)
+        done_ns = self._world.time_ns + self.disk.sync_ns()
+        self._world.at(done_ns, self._base_replaced, self.lives, effect.snapshot)
+
+    def _base_replaced(self, life: int, snapshot: int) -> None:
+        if life == self.lives and self.node is not None:
+            self.disk.finish_base_change()
+            self._world.counts["snapshots"] += 1
+            self.deliver(life, events.BaseReplaced(snapshot))
+
+    def _append_audit(self, effect: effects.AppendAudit, appended: list[events.Event]) -> None:
+        self.audit.extend(effect.lines.values())
+        appended.append(events.AuditAppended(effect.sequence, succeeded=True))
+
+    def _ask_cluster(self, effect: effects.AskCluster, _appended: list[events.Event]) -> None:
+        receiver = effect.address.api_address.removeprefix("sim://")
+        request = Request("update", effect.path, body=effect.body)
+        life = self.lives
+
+        def answered(response: Response) -> None:
+            self.deliver(life, events.ClusterAnswered(effect.path, response))
+
+        self._world.ask(self.name, receiver, request, 10 * NANOSECONDS_PER_SECOND, answered)
+
+    def _issue_identity(
+        self, _effect: effects.IssueIdentity, _appended: list[events.Event]
+    ) -> None:
+        self.certificate = True
+
+    def _report(self, effect: effects.Report, _appended: list[events.Event]) -> None:
+        self._world.trace(self.name, "report", lambda: f"{effect.text} {effect.fields}")
+
+    def _admit_peers(self, effect: effects.AdmitPeers, _appended: list[events.Event]) -> None:
+        self._world.trace(self.name, "members", lambda: str(effect.configuration.incoming))
+
+    def _halt(self, effect: effects.Halt, _appended: list[events.Event]) -> None:
+        raise InvariantBroken(f"{self.name} halted: {effect.reason}")
+
+    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any, list[events.Event]], None]]] = {
+        effects.Send: _send,
+        effects.Answer: _answer,
+        effects.WriteLog: _write_log,
+        effects.PrepareSegment: _prepare_segment,
+        effects.DropSegments: _drop_segments,
+        effects.FlushBase: _flush_base,
+        effects.StageSnapshot: _stage_snapshot,
+        effects.ReplaceBase: _replace_base,
+        effects.AppendAudit: _append_audit,
+        effects.AskCluster: _ask_cluster,
+        effects.IssueIdentity: _issue_identity,
+        effects.Report: _report,
+        effects.AdmitPeers: _admit_peers,
+        effects.Halt: _halt,
+    }
+    """How each effect is carried out; the union in `core.effects` is closed."""

@@ -1,0 +1,240 @@
+"""One run from its seed or plan to its result.
+
+Owns the order of a run: a cluster is founded, faults and clients act, all is healed, all must
+answer, and what was seen is checked.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from core import effects
+from core.check import InvariantBroken
+from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+from core.settings import RaftSettings, Settings, StoreSettings
+from sim.checker.linearizability import check_linearizable
+from sim.checker.oracle import check_oracle
+from sim.host import Host
+from sim.invariants import ALL, Violated
+from sim.plan import Plan
+from sim.setup import OPERATOR, Operators
+from sim.streams import Streams
+from sim.swarm import PlanSettings, draw_plan
+from sim.workload import CLIENTS, LIMITED_USES, UnexpectedAnswer, Workload
+from sim.world import World
+
+GRACE_NS: Final = 5 * NANOSECONDS_PER_SECOND
+"""After all is healed the cluster has this long to find itself again."""
+
+
+class Result(msgspec.Struct, kw_only=True, omit_defaults=False):
+    """What came of a run.
+
+    Attributes:
+        seed: its seed.
+        ok: nothing was wrong.
+        trace_hash: over all messages and answers; equal for equal runs.
+        virtual_ms: simulated time.
+        operations: operations that clients asked for.
+        acknowledged: how many of them were answered.
+        faults: faults of the plan that took place.
+        leaders: terms with a leader.
+        flushes: flushes of a base.
+        snapshots: snapshots installed.
+        messages: messages between members.
+        wall_s: real seconds that it took.
+        failure: what was wrong.
+        failed_at_ns: when, in virtual time; -1 if nothing was.
+    """
+
+    seed: int
+    ok: bool
+    trace_hash: str
+    virtual_ms: int
+    operations: int
+    acknowledged: int
+    faults: int
+    leaders: int
+    flushes: int
+    snapshots: int
+    messages: int
+    wall_s: float
+    failure: str = ""
+    failed_at_ns: int = -1
+
+
+def draw_settings(streams: Streams) -> Settings:
+    """Draw a node's limits: small ones, so that logs are cut and snapshots sent in short runs."""
+    random = streams.stream("settings")
+    memtable = random.choice((2 << 10, 8 << 10, 32 << 10, 128 << 10))
+    return Settings(
+        raft=RaftSettings(
+            append_bytes_max=random.choice((2 << 10, 16 << 10, 1 << 20)),
+            inflight_messages_max=random.choice((1, 4, 64)),
+            snapshot_chunk_bytes=random.choice((1 << 10, 4 << 10, 64 << 10)),
+        ),
+        store=StoreSettings(
+            segment_bytes=random.choice((64 << 10, 256 << 10)),
+            memtable_bytes_max=memtable,
+            trailing_bytes_max=random.choice((0, memtable // 2, memtable)),
+            log_bytes_max=8 * memtable,
+            retry_ns=200 * NANOSECONDS_PER_MILLISECOND,
+        ),
+    )
+
+
+class Run:
+    """A run under way.
+
+    Attributes:
+        world: the cluster.
+        workload: its clients.
+        operators: its operators.
+    """
+
+    def __init__(self, plan: Plan, *, keeps_trace: bool = False) -> None:
+        streams = Streams(plan.seed)
+        self._plan = plan
+        settings = draw_settings(streams)
+        self.watch = Watch(self._started)
+        self.world = World(
+            streams,
+            plan,
+            settings,
+            (OPERATOR, *CLIENTS),
+            self.watch,
+            keeps_trace=keeps_trace,
+        )
+        self.workload = Workload(self.world)
+        audited = streams.stream("setup").random() < 0.5
+        self.operators = Operators(self.world, self._ready, audited=audited)
+
+    def _ready(self) -> None:
+        until_ns = self._plan.healed_at_ns
+        self.workload.begin(self.operators.client_token, self.operators.root_token, until_ns)
+
+    def _started(self, host: Host) -> None:
+        if self.operators.root_token:
+            world = self.world
+            world.at(world.time_ns + 1, self.operators.keep_open, host.name, host.lives)
+
+    def go(self) -> Result:
+        """Run to the end; never raises for what the cluster did wrong."""
+        started_s = time.perf_counter()
+        failure = ""
+        failed_at_ns = -1
+        try:
+            self._run()
+        except (Violated, UnexpectedAnswer, InvariantBroken, RuntimeError) as error:
+            failure = f"{type(error).__name__}: {error}"
+            failed_at_ns = self.world.time_ns
+        except Exception:  # noqa: BLE001 -- any error of the code under test is a finding
+            failure = traceback.format_exc()
+            failed_at_ns = self.world.time_ns
+        return self._result(failure, failed_at_ns, time.perf_counter() - started_s)
+
+    def _run(self) -> None:
+        world = self.world
+        plan = self._plan
+        self.operators.begin()
+        probe_ns = plan.healed_at_ns + GRACE_NS
+        world.at(probe_ns, self.workload.probe, None, None)
+        world.run(plan.ends_at_ns)
+        if not self.operators.ready:
+            raise Violated("Liveness", "the cluster could not be set up")
+        if self.workload.unanswered:
+            raise Violated("Liveness", f"no answer: {sorted(self.workload.unanswered)}")
+        self.watch.at_end(world)
+        for token in self.workload.limited:
+            if token.successes > LIMITED_USES:
+                raise Violated("UseLimit", f"a token was used {token.successes} times")
+        for violation in (
+            *check_oracle(self.workload.history),
+            *check_linearizable(self.workload.history),
+        ):
+            raise Violated("Linearizability", f"{violation.rule} {violation.explanation}")
+
+    def _result(self, failure: str, failed_at_ns: int, wall_s: float) -> Result:
+        world = self.world
+        counts = world.counts
+        return Result(
+            seed=self._plan.seed,
+            ok=not failure,
+            trace_hash=world.trace_hash(),
+            virtual_ms=world.time_ns // NANOSECONDS_PER_MILLISECOND,
+            operations=self.workload.asked,
+            acknowledged=self.workload.acknowledged,
+            faults=counts["faults"],
+            leaders=len(world.terms),
+            flushes=counts["flushes"],
+            snapshots=counts["snapshots"],
+            messages=counts["messages"],
+            wall_s=round(wall_s, 4),
+            failure=failure,
+            failed_at_ns=failed_at_ns,
+        )
+
+
+class Watch:
+    """Shows the members to all invariants, when their consensus state has changed."""
+
+    def __init__(self, on_start: Callable[[Host], None]) -> None:
+        self._invariants = [invariant() for invariant in ALL]
+        self._seen: dict[str, tuple[object, ...]] = {}
+        self._on_start = on_start
+
+    def after_turn(self, world: World, host: Host) -> None:
+        """Look at a member unless all is as it was."""
+        node = host.node
+        if node is None:
+            return
+        raft = node.raft
+        log = raft.log
+        state = (
+            raft.term,
+            raft.role,
+            raft.commit,
+            log.last_index,
+            log.stable_index,
+            node.store.applied_index,
+        )
+        if self._seen.get(host.name) != state:
+            self._seen[host.name] = state
+            for invariant in self._invariants:
+                invariant.changed(world, host, raft)
+
+    def started(self, world: World, host: Host) -> None:
+        """Tell the invariants, and the operators who have to open it."""
+        self._seen.pop(host.name, None)
+        for invariant in self._invariants:
+            invariant.started(world, host)
+        self._on_start(host)
+
+    def crashed(self, world: World, host: Host) -> None:
+        """Tell the invariants."""
+        for invariant in self._invariants:
+            invariant.crashed(world, host)
+
+    def answered(self, world: World, host: Host, effect: effects.Answer) -> None:
+        """Show the invariants an answer."""
+        for invariant in self._invariants:
+            invariant.answered(world, host, effect)
+
+    def at_end(self, world: World) -> None:
+        """Let the invariants look at the whole world."""
+        for invariant in self._invariants:
+            invariant.at_end(world)
+
+
+def run_seed(seed: int, nodes: int = 5, *, keeps_trace: bool = False) -> Result:
+    """Draw the plan of a seed and run it."""
+    return Run(plan_of(seed, nodes), keeps_trace=keeps_trace).go()
+
+
+def plan_of(seed: int, nodes: int) -> Plan:
+    """Return the plan that is drawn from a seed."""
+    names = tuple(f"n{number}" for number in range(1, nodes + 1))
+    return draw_plan(Streams(seed), PlanSettings(nodes=names))

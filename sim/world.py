@@ -1,0 +1,309 @@
+"""The simulated cluster: virtual time, members, network, faults and the trace of all that happens.
+
+Owns the queue of what is to come, ordered by time and by the sequence in which it was put there.
+Must not know what clients ask or what is checked: a workload and invariants are handed in.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import Any, Final, Protocol
+
+from core import effects, events
+from core.moment import NANOSECONDS_PER_SECOND
+from core.node.messages import Message, decode_message, encode_message
+from core.request import Request, Response
+from core.settings import Settings
+from sim.clock import Clock
+from sim.disk import Disk
+from sim.faults import (
+    AnyFault,
+    BitRot,
+    ClockDrift,
+    ClockJump,
+    Crash,
+    DiskFull,
+    LinkFault,
+    Pause,
+    SlowDisk,
+    resolve,
+)
+from sim.host import Host
+from sim.network import Network
+from sim.plan import Plan
+from sim.streams import SeededEntropy, Streams
+from sim.timeline import TraceRecord
+
+EVENTS_MAX: Final = 2_000_000
+"""Events of one run; a run that needs more does not end by itself."""
+_CLOCK_OFFSET_NS_MAX: Final = 1_000 * NANOSECONDS_PER_SECOND
+
+
+class Observer(Protocol):
+    """What watches the members."""
+
+    def after_turn(self, world: "World", host: Host) -> None:
+        """Look at a member after its turn; raise if an invariant is broken."""
+        ...
+
+    def started(self, world: "World", host: Host) -> None:
+        """A member was started."""
+        ...
+
+    def crashed(self, world: "World", host: Host) -> None:
+        """A member has crashed."""
+        ...
+
+    def answered(self, world: "World", host: Host, effect: effects.Answer) -> None:
+        """A member has answered a request."""
+        ...
+
+
+class _Question:
+    """A client's request under way."""
+
+    __slots__ = ("client", "done", "node")
+
+    def __init__(self, client: str, node: str, done: Callable[[Response], None]) -> None:
+        self.client = client
+        self.node = node
+        self.done = done
+
+
+class World:
+    """One run.
+
+    Attributes:
+        time_ns: virtual time since the start of the run.
+        hosts: the members by name.
+        leader: who led last, or the first member.
+        terms: terms in which there was a leader, with its name.
+        counts: how often things happened, by name.
+        failure: what went wrong, or empty.
+    """
+
+    __slots__ = (
+        "_heap",
+        "_keeps_trace",
+        "_network",
+        "_observer",
+        "_process",
+        "_questions",
+        "_recodes",
+        "_sequence",
+        "_trace_hash",
+        "counts",
+        "hosts",
+        "leader",
+        "plan",
+        "records",
+        "streams",
+        "terms",
+        "time_ns",
+    )
+
+    def __init__(
+        self,
+        streams: Streams,
+        plan: Plan,
+        settings: Settings,
+        clients: Sequence[str],
+        observer: Observer,
+        *,
+        keeps_trace: bool = False,
+    ) -> None:
+        self.streams = streams
+        self.plan = plan
+        self.time_ns = 0
+        self.leader = plan.nodes[0]
+        self.terms: dict[int, str] = {}
+        self.counts = {"flushes": 0, "snapshots": 0, "messages": 0, "faults": 0, "turns": 0}
+        self.records: list[TraceRecord] = []
+        self._keeps_trace = keeps_trace
+        self._observer = observer
+        self._heap: list[tuple[int, int, Callable[[Any, Any], None], Any, Any]] = []
+        self._sequence = 0
+        self._questions: dict[int, _Question] = {}
+        self._trace_hash = hashlib.blake2b(digest_size=16)
+        self._process = streams.stream("process")
+        self._recodes = self._process.random() < 0.25
+        self._network = Network(streams, plan.nodes, clients)
+        self.hosts = {
+            name: Host(
+                self,
+                name,
+                settings,
+                Disk(streams.stream(f"disk {name}")),
+                Clock(NANOSECONDS_PER_SECOND + self._process.randrange(_CLOCK_OFFSET_NS_MAX)),
+                SeededEntropy(streams.stream(f"entropy {name}")),
+            )
+            for name in plan.nodes
+        }
+        for fault in plan.faults:
+            self.at(fault.at_ns, self._begin_fault, fault, None)
+        self.at(plan.healed_at_ns, self._heal, None, None)
+
+    # -- time -------------------------------------------------------------------------------
+
+    def at(
+        self, time_ns: int, what: Callable[[Any, Any], None], first: object, second: object
+    ) -> None:
+        """Let `what(first, second)` happen at that time."""
+        self._sequence += 1
+        heappush(self._heap, (time_ns, self._sequence, what, first, second))
+
+    def run(self, until_ns: int) -> None:
+        """Let everything happen that is due before `until_ns`."""
+        heap = self._heap
+        for _ in range(EVENTS_MAX):
+            if not heap or heap[0][0] >= until_ns:
+                self.time_ns = until_ns
+                return
+            time_ns, _, what, first, second = heappop(heap)
+            self.time_ns = time_ns
+            what(first, second)
+        raise RuntimeError(f"the run has more than {EVENTS_MAX} events")
+
+    # -- messages ---------------------------------------------------------------------------
+
+    def send(self, sender: str, receiver: str, message: Message) -> None:
+        """Hand a message to the network."""
+        host = self.hosts.get(receiver)
+        if host is None:
+            return
+        encoded = encode_message(message)
+        self._trace_hash.update(encoded)
+        if self._recodes:
+            message = decode_message(encoded)
+        if self._keeps_trace:
+            self.trace(sender, "send", lambda: f"to {receiver}: {message}")
+        event = events.Received(sender, message)
+        self.counts["messages"] += 1
+        for arrival_ns in self._network.arrivals(sender, receiver, self.time_ns):
+            self.at(arrival_ns, host.deliver, host.lives, event)
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def ask(
+        self,
+        client: str,
+        node: str,
+        request: Request,
+        patience_ns: int,
+        done: Callable[[Response], None],
+    ) -> None:
+        """Send a client's request to a member; `done` is called at most once, if ever."""
+        self._sequence += 1
+        handle = self._sequence
+        self._questions[handle] = _Question(client, node, done)
+        host = self.hosts[node]
+        asked = events.Asked(handle, request, patience_ns)
+        if self._keeps_trace:
+            self.trace(client, "ask", lambda: f"{node}: {request.operation} {request.path}")
+        for arrival_ns in self._network.arrivals(client, node, self.time_ns)[:1]:
+            self.at(arrival_ns, host.deliver, host.lives, asked)
+
+    def answer(self, host: Host, effect: effects.Answer) -> None:
+        """Send a member's answer back to its client."""
+        self._observer.answered(self, host, effect)
+        question = self._questions.pop(effect.handle, None)
+        if question is None:
+            return
+        self._trace_hash.update(effect.response.body)
+        if self._keeps_trace:
+            text = effect.response
+            self.trace(host.name, "answer", lambda: f"{question.client}: {text}")
+        for arrival_ns in self._network.arrivals(host.name, question.client, self.time_ns)[:1]:
+            self.at(arrival_ns, self._arrive, question, effect.response)
+
+    def _arrive(self, question: _Question, response: Response) -> None:
+        question.done(response)
+
+    # -- observation ------------------------------------------------------------------------
+
+    def after_turn(self, host: Host) -> None:
+        """Have a member looked at after its turn."""
+        self.counts["turns"] += 1
+        node = host.node
+        if node is not None and node.raft.leadership is not None:
+            if node.raft.term not in self.terms:
+                self.terms[node.raft.term] = host.name
+                self.leader = host.name
+        self._observer.after_turn(self, host)
+
+    def started(self, host: Host) -> None:
+        """Tell the observers that a member was started."""
+        self.trace(host.name, "start", lambda: f"life {host.lives}")
+        self._observer.started(self, host)
+
+    def crashed(self, host: Host) -> None:
+        """Tell the observers that a member has crashed."""
+        self.trace(host.name, "crash", str)
+        self._observer.crashed(self, host)
+
+    def trace(self, node: str, kind: str, text: Callable[[], str]) -> None:
+        """Remember that something happened, if this run keeps a trace."""
+        if self._keeps_trace:
+            self.records.append(TraceRecord(self.time_ns, node, kind, text()))
+
+    def trace_hash(self) -> str:
+        """Return a hash over all messages and answers so far."""
+        final = self._trace_hash.copy()
+        final.update(repr((self.time_ns, self._sequence, sorted(self.terms.items()))).encode())
+        return final.hexdigest()
+
+    # -- faults -----------------------------------------------------------------------------
+
+    def _begin_fault(self, planned: AnyFault, _nothing: None) -> None:
+        fault = resolve(planned, self.leader)
+        self.counts["faults"] += 1
+        self.trace("", "fault", lambda: str(fault))
+        if isinstance(fault, LinkFault):
+            self._network.begin(fault)
+        else:
+            for name in fault.nodes:
+                self._begin_node_fault(self.hosts[name], fault)
+        self.at(max(fault.until_ns, self.time_ns + 1), self._end_fault, fault, None)
+
+    def _begin_node_fault(self, host: Host, fault: AnyFault) -> None:
+        if isinstance(fault, Crash):
+            host.down += 1
+            if fault.amid_write:
+                host.crash_amid_write(self._process, fault.unsynced)
+            else:
+                host.crash(self._process, fault.unsynced)
+        elif isinstance(fault, Pause):
+            host.pause()
+        elif isinstance(fault, ClockDrift | ClockJump):
+            host.clock.begin(fault, self.time_ns)
+            host.reschedule()
+        elif isinstance(fault, DiskFull | SlowDisk):
+            host.disk.begin(fault)
+        elif isinstance(fault, BitRot):
+            host.disk.base.rot(self._process)
+
+    def _end_fault(self, fault: AnyFault, _nothing: None) -> None:
+        self.trace("", "end", lambda: str(fault))
+        if isinstance(fault, LinkFault):
+            self._network.end(fault)
+            return
+        for name in fault.nodes:
+            host = self.hosts[name]
+            if isinstance(fault, Crash):
+                host.down -= 1
+                host.forget_crash()
+                if not host.down and host.node is None:
+                    host.start()
+            elif isinstance(fault, Pause):
+                host.resume()
+            elif isinstance(fault, ClockDrift | ClockJump):
+                host.clock.end(fault, self.time_ns)
+                host.reschedule()
+            elif isinstance(fault, DiskFull | SlowDisk):
+                host.disk.end(fault)
+
+    def _heal(self, _first: None, _second: None) -> None:
+        self.trace("", "healed", str)
+        self._network.heal()
+        for host in self.hosts.values():
+            host.disk.heal()
