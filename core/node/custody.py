@@ -211,7 +211,7 @@ class Custody:
             unseal_key = progress.submit(share)
             if unseal_key is None:
                 return
-            if self._store.get(joining.ROOT_KEY_KEY) is not None:
+            if self._stored(joining.ROOT_KEY_KEY) is not None:
                 self._open(unseal_key, now, effects)
             else:
                 self.admission.prove(unseal_key, effects)
@@ -222,8 +222,8 @@ class Custody:
             raise RequestError(400, f"unseal failed: {error}") from None
 
     def _open(self, unseal_key: bytes, now: Now, effects: list[Effect]) -> None:
-        sealed_root_key = self._store.get(joining.ROOT_KEY_KEY)
-        sealed_keyrings = self._store.get(joining.KEYRING_KEY)
+        sealed_root_key = self._stored(joining.ROOT_KEY_KEY)
+        sealed_keyrings = self._stored(joining.KEYRING_KEY)
         if sealed_root_key is None or sealed_keyrings is None:
             return
         root_key = seal.open_root_key(unseal_key, sealed_root_key)
@@ -244,18 +244,39 @@ class Custody:
         self._root_key = root_key
         self._unseal_key = b""
         self.vault = Vault(services, self._store)
-        storage = joining.authority_storage(services, Snapshot(self._store))
-        authority = joining.load_authority(storage)
         condition = self.condition
         condition.sealed = False
         condition.progress = 0
         condition.nonce = ""
-        if authority is not None:
-            condition.cluster = authority.cluster
-            condition.cluster_name = authority.cluster_name
+        self._name_cluster(self.vault)
         self._progress = None
         self._raft.set_electable(now.monotonic_ns, electable=True)
         effects.append(Report("unsealed", {"cluster": condition.cluster}))
+
+    def _stored(self, key: bytes) -> bytes | None:
+        """Return a record of the seal, from the end of the log if it is not applied yet.
+
+        After a restart of all members nothing may be applied that the bases did not hold, and
+        nobody leads before somebody is unsealed: so what opens a node must be found without that.
+        """
+        value = self._store.get(key)
+        if value is not None:
+            return value
+        log = self._raft.log
+        first = max(self._store.applied_index, log.start_index) + 1
+        for entry in reversed(log.between(first, log.last_index)):
+            if entry.kind == KIND_WRITES:
+                for written, found in write_set.decode(entry.data):
+                    if written == key and found is not None:
+                        return found
+        return None
+
+    def _name_cluster(self, vault: Vault) -> None:
+        storage = joining.authority_storage(vault.services, Snapshot(self._store))
+        authority = joining.load_authority(storage)
+        if authority is not None:
+            self.condition.cluster = authority.cluster
+            self.condition.cluster_name = authority.cluster_name
 
     def close(self, now: Now, effects: list[Effect]) -> None:
         """Seal the node: forget every key."""
@@ -283,13 +304,15 @@ class Custody:
         if versions == self._followed:
             return
         self._followed = versions
-        self.condition.config = joining.load_seal_config(self._store)
+        config = self._stored(joining.SEAL_CONFIG_KEY)
+        self.condition.config = None if config is None else seal.SealConfig.decode(config)
         vault = self.vault
         sealed_keyrings = self._store.get(joining.KEYRING_KEY)
         if vault is not None and sealed_keyrings is not None:
             vault.services.barrier.replace_keyrings(
                 seal.open_keyrings(self._root_key, sealed_keyrings)
             )
+            self._name_cluster(vault)
 
     def open_if_possible(self, now: Now, effects: list[Effect]) -> None:
         """Open a node that joined: it was given the shares before it had anything to open."""

@@ -218,6 +218,9 @@ class Node:
                 dispatch.step(raft, raft.node, outgoing.message, now_ns)
             else:
                 effects.append(Send(outgoing.receiver, outgoing.message))
+        # What waits for an index must be told of lost leadership before that index is applied:
+        # the entry there may be another leader's by now.
+        self._notice_leader(now, effects)
         self._apply(now, effects)
         self._notice_leader(now, effects)
         self._serving.pump()
@@ -263,7 +266,7 @@ class Node:
                 store.apply(entry.index, writes)
                 self._upkeep.applied(entry)
                 self._custody.follow_keys()
-                self._serving.applied(entry.index)
+                self._serving.applied(entry)
             self._custody.open_if_possible(now, effects)
         self._custody.proceed(now, effects)
         self._serving.vault = self._custody.vault

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from core.check import check
 from core.effects import Answer, AppendAudit, Effect, Send
 from core.moment import Now
 from core.node.forwarding import Call, SeenCalls
@@ -17,7 +18,7 @@ from core.node.messages import Forward, Forwarded
 from core.node.reading import ReadQueue
 from core.node.waiting import Uncommitted, Waiting
 from core.raft import reads, transfer
-from core.raft.entry import KIND_WRITES
+from core.raft.entry import KIND_WRITES, Entry
 from core.raft.state import NEVER, Raft
 from core.request import Request, Response
 from core.settings import Settings
@@ -25,7 +26,9 @@ from core.store import write_set
 from core.store.store import Store
 from core.store.transaction import Snapshot, Transaction, WouldWrite
 from core.vault import answers
-from core.vault.outcome import Action, Outcome
+from core.vault.outcome import Outcome
+from core.vault.plan import Plan
+from core.vault.reply import Action
 from core.vault.vault import AuditLines, Vault, merge_lines
 
 STALE_HEADER: Final = "x-holdfast-read"
@@ -164,6 +167,12 @@ class Serving:
         else:
             self._read(waiting)
 
+    def _replan(self, waiting: Waiting) -> Plan:
+        """Understand a request anew: mounts may have come or gone since it arrived."""
+        if self.vault is not None:
+            waiting.plan = self.vault.plan(waiting.request, waiting.plan.request_id)
+        return waiting.plan
+
     def _await_leader(self, waiting: Waiting) -> None:
         waiting.audited = False
         self._unled.append(waiting)
@@ -241,6 +250,7 @@ class Serving:
         )
         index = transaction.depends_on
         writes = transaction.writes
+        index_is_own = bool(writes) or outcome.action is not None
         if outcome.action is not None:
             instead, index_of_action = self._act(outcome.action, self._now)
             index = max(index, index_of_action)
@@ -254,7 +264,9 @@ class Serving:
             index = self._raft.append(KIND_WRITES, data)
             self._store.propose(index, list(writes.items()))
         if index > self._store.applied_index:
-            entry = Uncommitted(waiting, outcome, wrote=bool(writes) or outcome.action is not None)
+            entry = Uncommitted(
+                waiting, outcome, self._raft.log.term_at(index) or 0, wrote=index_is_own
+            )
             self._uncommitted.setdefault(index, []).append(entry)
         else:
             self._conclude(waiting, outcome)
@@ -275,10 +287,11 @@ class Serving:
         self._store.propose(self._raft.append(KIND_WRITES, data), list(writes.items()))
         return True
 
-    def applied(self, index: int) -> None:
-        """Answer what waited for the entry at `index`."""
-        for entry in self._uncommitted.pop(index, ()):
-            self._conclude(entry.waiting, entry.outcome)
+    def applied(self, entry: Entry) -> None:
+        """Answer what waited for this entry."""
+        for uncommitted in self._uncommitted.pop(entry.index, ()):
+            check(uncommitted.term == entry.term, "another entry than the one that was awaited")
+            self._conclude(uncommitted.waiting, uncommitted.outcome)
 
     def lost_leadership(self) -> None:
         """Tell those who wait for a commit; what only looked on is asked again."""
@@ -387,6 +400,7 @@ class Serving:
         if self._unled and (self._leads() or (raft.leader and raft.leadership is None)):
             unled, self._unled = self._unled, deque()
             for waiting in unled:
+                self._replan(waiting)
                 self._serve(waiting)
 
     def ask_for_reads(self) -> None:
@@ -406,7 +420,10 @@ class Serving:
                     self._await_leader(waiting)
             raft.refused_reads = []
         for waiting in self._reads.ready(self._store.applied_index):
-            self._run_read(waiting, 0)
+            if self._replan(waiting).writes:
+                self._write(waiting)
+            else:
+                self._run_read(waiting, 0)
 
     def leader_changed(self) -> None:
         """Give the former leader little time to answer calls: it may be gone."""

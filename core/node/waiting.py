@@ -41,11 +41,13 @@ class Uncommitted(msgspec.Struct):
     Attributes:
         waiting: the request.
         outcome: what it came to.
-        wrote: the entry that it waits for is its own.
+        term: the term of the entry that it waits for.
+        wrote: that entry is its own.
     """
 
     waiting: Waiting
     outcome: Outcome
+    term: int
     wrote: bool
 
 

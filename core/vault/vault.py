@@ -47,9 +47,12 @@ class Vault:
 
     # -- understanding ----------------------------------------------------------------------
 
-    def plan(self, request: Request) -> Plan:
-        """Find out where a request goes; an unknown path goes nowhere and still gets an answer."""
-        request_id = uuid(self.services.entropy)
+    def plan(self, request: Request, request_id: str = "") -> Plan:
+        """Find out where a request goes; an unknown path goes nowhere and still gets an answer.
+
+        `request_id` is drawn unless the request has one already.
+        """
+        request_id = request_id or uuid(self.services.entropy)
         path = request.path
         if path.startswith(("sys/", "auth/")):
             found = _ROUTES.find(path)

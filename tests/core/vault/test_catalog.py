@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.barrier.names import PathTooLong
+from core.barrier.names import PATH_KEY_MAX, PathTooLong
 from core.barrier.record import RecordDamaged
-from core.store.keys import SCOPE_SHARED
+from core.store.keys import SCOPE_SHARED, SEALED_MIN
 from core.vault.catalog import Catalog
 from tests.core.barrier.helpers import MemoryStore, examples, make_barrier
 
@@ -91,6 +91,23 @@ def test_looking_for_a_path_takes_single_keys() -> None:
 
     assert shelf.nearest("x/y/z") is None
     assert 0 == shelf.store.seeks
+
+
+class CountingStore(MemoryStore):
+    """Counts the keys that are asked for."""
+
+    asked = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        self.asked += 1
+        return super().get(key)
+
+
+def test_a_long_path_takes_no_more_look_ups_than_a_key_has_segments() -> None:
+    store = CountingStore()
+
+    assert Shelf().notes.nearest(store, "a/" * 10_000) is None
+    assert 0 < store.asked <= PATH_KEY_MAX // SEALED_MIN
 
 
 def test_what_lies_below_a_name_includes_the_name() -> None:

@@ -112,6 +112,7 @@ def test_policies_are_compiled_once_until_one_of_them_changes() -> None:
     node.policy("b", LIST)
 
     assert first is policies.acl(node.begin(), ("a",))
+    assert policies._watch.version == policies._compiled[("a",)].version
 
     node.policy("a", LIST)
 
