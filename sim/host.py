@@ -218,6 +218,13 @@ class Host:
     def _crash_now(self, life: int, how: tuple[Random, Unsynced]) -> None:
         if life == self.lives:
             self.crash(*how)
+            if not self.down:
+                # The write took longer than the fault that was to crash it lasted.
+                self._world.at(self._world.time_ns + 1, self._restart, life, None)
+
+    def _restart(self, life: int, _nothing: None) -> None:
+        if life == self.lives and self.node is None and not self.down:
+            self.start()
 
     def _log_written(self, life: int, sequence: int) -> None:
         if life == self.lives and self.node is not None:

@@ -260,7 +260,8 @@ class Node:
     def _apply(self, now: Now, effects: list[Effect]) -> None:
         raft = self.raft
         store = self.store
-        if store.applied_index < raft.commit and not raft.snapshot_floor and raft.incoming is None:
+        replacing = raft.incoming is not None and raft.incoming.complete
+        if store.applied_index < raft.commit and not raft.snapshot_floor and not replacing:
             for entry in raft.log.between(store.applied_index + 1, raft.commit):
                 writes = write_set.decode(entry.data) if entry.kind == KIND_WRITES else ()
                 store.apply(entry.index, writes)

@@ -192,10 +192,13 @@ def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: i
     log = raft.log
     previous_index, entries = message.previous_index, message.entries
     last_index = previous_index + len(entries)
-    if raft.incoming is not None or raft.snapshot_floor:
+    if raft.snapshot_floor or (raft.incoming is not None and raft.incoming.complete):
         # The state is being replaced: nothing can attach until that is done.
         _answer(raft, sender, message, success=False, index=previous_index)
         return
+    if raft.incoming is not None and entries:
+        # The leader has entries again that may attach, so it sends no snapshot any more.
+        snapshot.abandon(raft)
     if last_index < raft.commit:
         # All of it is committed here already: an old message, or one sent twice.
         _answer(raft, sender, message, success=True, index=raft.commit)

@@ -131,6 +131,7 @@ def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_n
         return
     raft.wall(message.wall_ns)
     if message.index <= raft.commit and not raft.snapshot_floor:
+        abandon(raft)
         _answer(raft, sender, message, SNAPSHOT_DONE, message.number, raft.commit)
         return
     incoming = raft.incoming
@@ -154,6 +155,13 @@ def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_n
     incoming.stamp = message.stamp
     incoming.complete = message.last
     raft.staged_chunks.append(StagedChunk(message.snapshot, message.number, message.content))
+
+
+def abandon(raft: Raft) -> None:
+    """Give up a snapshot that is not needed any more, unless it is being put in place."""
+    if raft.incoming is not None and not raft.incoming.complete:
+        raft.incoming = None
+        raft.schedule_campaign()
 
 
 def staged(raft: Raft, snapshot: int, number: int) -> BaseMeta | None:
