@@ -104,6 +104,10 @@ class RequestSettings(msgspec.Struct, frozen=True):
     default_lease_ttl_s: int = 768 * 3600
     max_lease_ttl_s: int = 768 * 3600
 
+    def max_ttl_s(self, explicit_max_ttl_s: int) -> int:
+        """Return the longest lease, in seconds, if it has a maximum of its own (0 if not)."""
+        return min(self.max_lease_ttl_s, explicit_max_ttl_s or self.max_lease_ttl_s)
+
 
 class Settings(msgspec.Struct, frozen=True):
     """All of them."""

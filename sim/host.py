@@ -182,6 +182,8 @@ class Host:
             if not appended:
                 break
             taken = appended
+        if node is None:
+            return
         due_ns = self.clock.time_ns(node.deadline_ns)
         if due_ns < self._timer_ns:
             self._schedule(due_ns)

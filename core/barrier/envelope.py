@@ -24,7 +24,7 @@ _CIPHERTEXT_AT: Final = len(_VERSION) + _NONCE_SIZE
 _LABEL_PREFIX: Final = "holdfast/1/"
 
 
-class WrongKey(Exception):  # noqa: N818 -- it names what happened, as in the design
+class WrongKey(Exception):
     """The key does not open this, or it was changed since it was sealed."""
 
 

@@ -32,7 +32,7 @@ _VERSION: Final = b"\x01"
 _INT64_MAX: Final = 2**63 - 1
 
 
-class TermsExhausted(ValueError):  # noqa: N818 -- it names what happened, as in the design
+class TermsExhausted(ValueError):
     """The keyring has rotated `TERMS_MAX` times."""
 
 

@@ -35,7 +35,7 @@ _EMPTY_SEGMENT: Final = b"\xff"
 sealed alike."""
 
 
-class PathTooLong(ValueError):  # noqa: N818 -- it names what happened, as in the design
+class PathTooLong(ValueError):
     """The key of this path would not fit into the store, or a segment not into its length."""
 
 

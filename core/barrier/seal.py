@@ -23,11 +23,11 @@ _CHALLENGE: Final = "join challenge"
 _ANSWER: Final = "join answer"
 
 
-class InvalidSealConfig(ValueError):  # noqa: N818 -- it names what happened, as in the design
+class InvalidSealConfig(ValueError):
     """The numbers of shares do not fit together; the text is Vault's."""
 
 
-class InvalidShare(ValueError):  # noqa: N818 -- it names what happened, as in the design
+class InvalidShare(ValueError):
     """This cannot be a share of the unseal key; the text is Vault's."""
 
 

@@ -25,7 +25,7 @@ STEPS_BEFORE_SEEK_MAX: Final = 4
 _NUMBER_SIZE: Final = 4
 
 
-class ValueTooLarge(ValueError):  # noqa: N818 -- it names what happened, as in the design
+class ValueTooLarge(ValueError):
     """The value exceeds `PLAINTEXT_MAX`."""
 
 

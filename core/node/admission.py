@@ -100,9 +100,10 @@ class Admission:
         """Take in the cluster's answer."""
         if self._address is None or self._request is None:
             return
+        if response.status != _OK:
+            self._give_up(_reason(response), effects)
+            return
         try:
-            if response.status != _OK:
-                raise RequestError(500, _reason(response))
             data = msgspec.json.decode(response.body, type=dict[str, Any])["data"]
             if path == joining.CHALLENGE_PATH:
                 self._take_challenge(data, effects)

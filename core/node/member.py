@@ -113,7 +113,8 @@ class Node:
         """
         if self._halted:
             return []
-        self._effects = effects = []
+        effects: list[Effect] = []
+        self._effects = effects
         self._now = now
         try:
             if self.raft.leadership is not None:

@@ -43,7 +43,7 @@ Message = RaftMessage | Forward | Forwarded
 encode_message = msgspec.msgpack.Encoder().encode
 """Return a message as bytes."""
 
-_decoder = msgspec.msgpack.Decoder(Message)
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
 def decode_message(data: bytes) -> Message:

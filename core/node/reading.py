@@ -39,10 +39,10 @@ class ReadQueue:
     def ask(self, raft: Raft, now_ns: int, effects: list[Effect]) -> None:
         """Ask for what has gathered, unless a question is under way; repeat an old question."""
         retry_ns = self._settings.raft.election_timeout_min_ns
-        for batch, asked in list(self._asked.items()):
+        for number, asked in list(self._asked.items()):
             if now_ns - asked.asked_ns >= retry_ns:
                 # The question or its answer was lost; a read does no harm if asked again.
-                del self._asked[batch]
+                del self._asked[number]
                 self._gathering = asked.waiting + self._gathering
         if not self._gathering or self._asked or not raft.leader:
             return

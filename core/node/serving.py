@@ -442,8 +442,8 @@ class Serving:
         due_ns = NEVER
         for waiting in self._unled:
             due_ns = min(due_ns, waiting.deadline_ns, waiting.since_ns + self._patience_ns())
-        if self._calls:
-            due_ns = min(due_ns, min(call.due_ns for call in self._calls.values()))
+        for call in self._calls.values():
+            due_ns = min(due_ns, call.due_ns)
         return min(due_ns, self._reads.deadline_ns)
 
     def tick(self) -> None:

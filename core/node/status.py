@@ -28,7 +28,7 @@ _CODE_PARAMETERS: Final = {
     _REMOVED: "removedcode",
 }
 _FALSE: Final = ("false", "0", "f", "F", "FALSE", "False")
-_CODES: Final = range(100, 1000)
+_CODE_TEXTS: Final = frozenset(str(code) for code in range(100, 1000))
 
 
 class Condition:
@@ -155,7 +155,7 @@ def _chosen_code(request: Request, code: int) -> int | None:
 
 
 def _is_code(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 3 and int(text) in _CODES
+    return text in _CODE_TEXTS
 
 
 def leader(condition: Condition, info: NodeInfo, raft: Raft, store: Store) -> Response:

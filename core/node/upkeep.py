@@ -74,9 +74,9 @@ class Upkeep:
         if self._flushing is not None or self._replacing or self._waiting_meta is not None:
             return
         full = store.memtable_bytes >= self._settings.memtable_bytes_max
-        if not full and self._raft.log.bytes < self._settings.log_bytes_max:
-            if not self._is_asked_for():
-                return
+        full = full or self._raft.log.bytes >= self._settings.log_bytes_max
+        if not full and not self._is_asked_for():
+            return
         applied_index = store.applied_index
         if applied_index <= store.base.meta.index or applied_index > self._raft.log.stable_index:
             return  # the base must never stand ahead of what is durable in the log

@@ -13,6 +13,9 @@ from core.vault.reply import Auth, Reply
 
 encode: Final = msgspec.json.Encoder().encode
 
+_OK: Final = 200
+_NO_CONTENT: Final = 204
+
 _HEAD: Final = b'{"request_id":"'
 _LEASE: Final = b'","lease_id":"","renewable":false,"lease_duration":'
 _DATA: Final = b',"data":'
@@ -30,7 +33,7 @@ def succeed(result: Result, request_id: str, mount_type: str) -> Response:
         return Response(result.status, encode(data) + b"\n")
     auth = reply.auth if reply is not None else None
     if data is None and auth is None and not result.warnings:
-        return Response(204) if result.status == 200 else failure(result.status)
+        return Response(_NO_CONTENT) if result.status == _OK else failure(result.status)
     body = b"".join(
         (
             _HEAD,

@@ -38,6 +38,4 @@ class LogMatching(Invariant):
 
 def _agree(known: tuple[int | None, bytes], found: tuple[int | None, bytes]) -> bool:
     """Tell whether two entries have equal data, and equal terms before them if both are known."""
-    return known[1] == found[1] and (
-        known[0] is None or found[0] is None or known[0] == found[0]
-    )
+    return known[1] == found[1] and (known[0] is None or found[0] is None or known[0] == found[0])

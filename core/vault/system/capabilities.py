@@ -25,7 +25,7 @@ def _of_accessor(context: Context) -> Reply:
     accessor = fields.text(context.body, "accessor")
     if not accessor:
         raise RequestError(400, "accessor must be supplied")
-    entry = context.services.tokens.lookup_accessor(context.transaction, accessor)
+    entry = context.services.tokens.find_accessor(context.transaction, accessor)
     return _reply(context, entry, "invalid accessor")
 
 
