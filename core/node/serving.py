@@ -222,7 +222,7 @@ class Serving:
         if vault is None:
             self._finish(waiting, answers.SEALED)
         elif self._leads():
-            if vault.audits and not waiting.audited:
+            if not waiting.audited and vault.is_recorded(waiting.plan):
                 self._audit(
                     vault.audit_request(
                         waiting.plan, waiting.request, Transaction(self._store), raft.wall_ns

@@ -13,6 +13,17 @@ from core.vault.reply import Auth, Reply
 
 encode: Final = msgspec.json.Encoder().encode
 
+_ENVELOPE_KEYS: Final = (
+    "request_id",
+    "lease_id",
+    "renewable",
+    "lease_duration",
+    "data",
+    "wrap_info",
+    "warnings",
+    "auth",
+    "mount_type",
+)
 _OK: Final = 200
 _NO_CONTENT: Final = 204
 
@@ -58,7 +69,8 @@ def succeed(result: Result, request_id: str, mount_type: str) -> Response:
 
 def _repeat(data: dict[str, Any]) -> bytes:
     """Return the keys of `data` once more, for clients that look for them at the top level."""
-    return b"," + encode(data)[1:-1]
+    repeated = {key: value for key, value in data.items() if key not in _ENVELOPE_KEYS}
+    return b"," + encode(repeated)[1:-1] if repeated else b""
 
 
 def _auth(auth: Auth) -> dict[str, Any]:

@@ -283,13 +283,6 @@ class Tokens:
                 transaction.delete(note)
         return budget
 
-    def next_expiry_ns(self, reader: Reader) -> int | None:
-        """Return the wall clock at which the next token expires; 0 if work is left over."""
-        if next(reader.iterate(_UNFINISHED, successor(_UNFINISHED)), None) is not None:
-            return 0
-        first = next(reader.iterate(_EXPIRES, successor(_EXPIRES)), None)
-        return None if first is None else _time_in(first[0])
-
     def sweep(self, transaction: Writer, wall_ns: int, limit: int) -> int:
         """Remove expired tokens and unfinished trees, at most `limit` of each; count them."""
         swept = 0
@@ -311,10 +304,6 @@ def _expiry_key(entry: TokenEntry) -> bytes:
     """Return the entry of the index by time: ordered by it, and with nothing readable in it."""
     time = entry.expires_ns.to_bytes(_TIME_SIZE, "big")
     return _EXPIRES + time + bytes.fromhex(entry.name)
-
-
-def _time_in(key: bytes) -> int:
-    return int.from_bytes(key[len(_EXPIRES) : len(_EXPIRES) + _TIME_SIZE], "big")
 
 
 def _keys(reader: Reader, start: bytes, stop: bytes, limit: int) -> list[bytes]:

@@ -13,7 +13,7 @@ from core.request import Request, Response
 from core.store.store import Store
 from core.store.transaction import Snapshot, Transaction
 from core.vault import audit_record, bodies, envelope, joining, system, token_paths
-from core.vault.audit_devices import AuditDevice
+from core.vault.audit_devices import DEVICE_PATTERN, AuditDevice
 from core.vault.audit_file import AuditFile
 from core.vault.context import Context
 from core.vault.mounts import Mount, engine_of
@@ -23,6 +23,7 @@ from core.vault.reply import Reply
 from core.vault.root_protected import needs_sudo
 from core.vault.routes import Routes
 from core.vault.services import Services
+from core.vault.system import keys
 from core.vault.token_entry import TokenEntry
 
 AuditLines = dict[AuditFile, bytes]
@@ -97,11 +98,18 @@ class Vault:
         """
         exchange = _exchange(plan, request)
         try:
+            self._check_mount(plan, request, transaction)
             result = self._run(plan, request, transaction, wall_ns, exchange, unwritable)
         except RequestError as error:
             transaction.rollback()
             return _refused(exchange, error)
         return _succeeded(exchange, result)
+
+    def _check_mount(self, plan: Plan, request: Request, transaction: Transaction) -> None:
+        """Refuse a write to a mount that is being disabled: nobody would remove it again."""
+        mount = plan.mount
+        if mount is not None and self.services.mounts.get(transaction, mount.path) is None:
+            raise _no_handler(request)
 
     def refusal(self, plan: Plan, request: Request, response: Response, error: str) -> Outcome:
         """Return the outcome of a request that the node below could not run."""
@@ -225,6 +233,15 @@ class Vault:
         """Whether any audit device is enabled."""
         return bool(self._devices())
 
+    def is_recorded(self, plan: Plan) -> bool:
+        """Tell whether `audit_request` has something to write before this request is run.
+
+        Besides records there may be a file to try, which a new audit device is to write to.
+        """
+        return self.audits or (
+            plan.route is not None and plan.route.pattern == audit.DEVICE_PATTERN
+        )
+
     def _devices(self) -> tuple[AuditDevice, ...]:
         return self.services.audit_devices.devices(self._store)
 
@@ -261,9 +278,10 @@ class Vault:
         lines: AuditLines = {}
         for device in self._devices():
             _add(lines, device, audit_record.request_line(device, exchange, wall_ns))
-        candidate = self.services.audit_devices.candidate(plan, request, exchange.body)
-        if candidate is not None:
-            lines.setdefault(candidate, b"")
+        if not exchange.error:
+            candidate = self.services.audit_devices.candidate(plan, request, exchange.body)
+            if candidate is not None:
+                lines.setdefault(candidate, b"")
         return lines
 
     def audit_response(self, outcome: Outcome, wall_ns: int) -> AuditLines:
@@ -275,15 +293,13 @@ class Vault:
 
     # -- upkeep -----------------------------------------------------------------------------
 
-    def next_sweep_ns(self) -> int | None:
-        """Return the wall clock at which something expires, or None."""
-        return self.services.tokens.next_expiry_ns(self._store)
-
-    def sweep(self, transaction: Transaction, wall_ns: int) -> bool:
-        """Remove a bounded part of what is over; tell whether anything was removed."""
-        limit = self.services.settings.sweep_max
-        swept = self.services.tokens.sweep(transaction, wall_ns, limit)
-        return self.services.mounts.sweep(transaction, limit) or swept > 0
+    def sweep(self, transaction: Transaction, wall_ns: int) -> None:
+        """Remove a bounded part of what is over, and rotate keys that were used for long."""
+        services = self.services
+        limit = services.settings.sweep_max
+        services.tokens.sweep(transaction, wall_ns, limit)
+        services.mounts.sweep(transaction, limit)
+        keys.count_encryptions(services, transaction, wall_ns)
 
 
 def _exchange(plan: Plan, request: Request) -> Exchange:
@@ -303,11 +319,15 @@ def _exchange(plan: Plan, request: Request) -> Exchange:
 def _handler(plan: Plan, request: Request) -> Callable[[Context], Reply]:
     route = plan.route
     if route is None:
-        raise RequestError(404, f'no handler for route "{request.path}". route entry not found.')
+        raise _no_handler(request)
     handler = route.writes.get(request.operation) or route.reads.get(request.operation)
     if handler is None:
         raise RequestError(405, "unsupported operation")
     return handler
+
+
+def _no_handler(request: Request) -> RequestError:
+    return RequestError(404, f'no handler for route "{request.path}". route entry not found.')
 
 
 def _succeeded(exchange: Exchange, result: Result) -> Outcome:
