@@ -238,9 +238,7 @@ class Vault:
 
         Besides records there may be a file to try, which a new audit device is to write to.
         """
-        return self.audits or (
-            plan.route is not None and plan.route.pattern == audit.DEVICE_PATTERN
-        )
+        return self.audits or (plan.route is not None and plan.route.pattern == DEVICE_PATTERN)
 
     def _devices(self) -> tuple[AuditDevice, ...]:
         return self.services.audit_devices.devices(self._store)
