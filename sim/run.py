@@ -26,6 +26,9 @@ from sim.swarm import PlanSettings, draw_plan
 from sim.workload import CLIENTS, LIMITED_USES, UnexpectedAnswer, Workload
 from sim.world import World
 
+AUDITED_SHARE: Final = 0.5
+"""In so many of the seeds an audit device is enabled."""
+
 GRACE_NS: Final = 5 * NANOSECONDS_PER_SECOND
 """After all is healed the cluster has this long to find itself again."""
 
@@ -109,7 +112,7 @@ class Run:
             keeps_trace=keeps_trace,
         )
         self.workload = Workload(self.world)
-        audited = streams.stream("setup").random() < 0.5
+        audited = streams.stream("setup").random() < AUDITED_SHARE
         self.operators = Operators(self.world, self._ready, audited=audited)
 
     def _ready(self) -> None:

@@ -27,6 +27,9 @@ _LIMITED_ATTEMPTS: Final = 4
 _LIMITED_SHARE: Final = 0.06
 _READ_SHARE: Final = 0.4
 _CAS_SHARE: Final = 0.2
+_OK: Final = 200
+_BAD_REQUEST: Final = 400
+_NOT_FOUND: Final = 404
 _STATUS_UNAVAILABLE: Final = 503
 _STATUS_UNKNOWN: Final = 500
 
@@ -189,14 +192,14 @@ class Workload:
 
     def _understand(self, pending: _Pending, response: Response) -> tuple[int | None, str | None]:
         status = response.status
-        if status == 200:
+        if status == _OK:
             data = msgspec.json.decode(response.body)["data"]
             if pending.kind == "read":
                 return data["metadata"]["version"], data["data"]["value"]
             return data["version"], pending.value
-        if status == 404 and pending.kind == "read":
+        if status == _NOT_FOUND and pending.kind == "read":
             return 0, None
-        if status == 400 and pending.kind == "cas" and b"did not match" in response.body:
+        if status == _BAD_REQUEST and pending.kind == "cas" and b"did not match" in response.body:
             return None, pending.value
         raise UnexpectedAnswer(
             f"{pending.client} asked {pending.node} to {pending.kind} {pending.key} and got"
@@ -239,7 +242,7 @@ class Workload:
         self._world.ask(client, node, request, PATIENCE_NS, self._made_limited)
 
     def _made_limited(self, response: Response) -> None:
-        if response.status != 200:
+        if response.status != _OK:
             return
         body: dict[str, Any] = msgspec.json.decode(response.body)
         limited = LimitedToken(body["auth"]["client_token"])
@@ -254,7 +257,7 @@ class Workload:
         request = Request("read", f"secret/data/{KEYS[0]}", limited.token)
 
         def done(response: Response) -> None:
-            if response.status in (200, 404):
+            if response.status in (_OK, _NOT_FOUND):
                 limited.successes += 1
 
         self._world.ask(client, node, request, PATIENCE_NS, done)

@@ -34,6 +34,9 @@ from sim.plan import Plan
 from sim.streams import SeededEntropy, Streams
 from sim.timeline import TraceRecord
 
+RECODED_SHARE: Final = 0.25
+"""In so many of the seeds members receive what a decoder made of the bytes, as in production."""
+
 EVENTS_MAX: Final = 2_000_000
 """Events of one run; a run that needs more does not end by itself."""
 _CLOCK_OFFSET_NS_MAX: Final = 1_000 * NANOSECONDS_PER_SECOND
@@ -126,7 +129,7 @@ class World:
         self._questions: dict[int, _Question] = {}
         self._trace_hash = hashlib.blake2b(digest_size=16)
         self._process = streams.stream("process")
-        self._recodes = self._process.random() < 0.25
+        self._recodes = self._process.random() < RECODED_SHARE
         self._network = Network(streams, plan.nodes, clients)
         self.hosts = {
             name: Host(
@@ -225,10 +228,10 @@ class World:
         """Have a member looked at after its turn."""
         self.counts["turns"] += 1
         node = host.node
-        if node is not None and node.raft.leadership is not None:
-            if node.raft.term not in self.terms:
-                self.terms[node.raft.term] = host.name
-                self.leader = host.name
+        leads = node is not None and node.raft.leadership is not None
+        if node is not None and leads and node.raft.term not in self.terms:
+            self.terms[node.raft.term] = host.name
+            self.leader = host.name
         self._observer.after_turn(self, host)
 
     def started(self, host: Host) -> None:

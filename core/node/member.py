@@ -45,12 +45,14 @@ class Node:
         "_administration",
         "_admitted",
         "_custody",
+        "_due_ns",
         "_effects",
         "_halted",
         "_journal",
         "_leader",
         "_led",
         "_now",
+        "_quiet",
         "_serving",
         "_settings",
         "_stopping",
@@ -102,6 +104,8 @@ class Node:
         self._led = False
         self._stopping = False
         self._halted = False
+        self._quiet = False
+        self._due_ns = now.monotonic_ns
 
     # -- the face ---------------------------------------------------------------------------
 
@@ -120,9 +124,14 @@ class Node:
             if self.raft.leadership is not None:
                 self.raft.wall(now.wall_ns)
             self._serving.begin_turn(now, effects)
+            self._quiet = bool(taken)
             for event in taken:
                 self._HANDLERS[type(event)](self, event)
-            self._end_turn(now, effects)
+            if self._quiet and now.monotonic_ns < self._due_ns:
+                self._serving.end_turn()
+            else:
+                self._end_turn(now, effects)
+                self._due_ns = self._next_due_ns()
         except InvariantBroken as broken:
             self._halted = True
             return [Halt(f"an invariant is broken: {broken}")]
@@ -131,6 +140,9 @@ class Node:
     @property
     def deadline_ns(self) -> int:
         """When the next turn is due even if nothing happens (monotonic)."""
+        return self._due_ns
+
+    def _next_due_ns(self) -> int:
         return min(
             self.raft.deadline_ns,
             self._serving.deadline_ns,
@@ -148,9 +160,10 @@ class Node:
         """Whether this node is sealed."""
         return self._custody.vault is None
 
-    # -- events -----------------------------------------------------------------------------
+    # -- events: all but those that were answered at once call for a whole turn ---------------
 
     def _received(self, event: events.Received) -> None:
+        self._quiet = False
         message = event.message
         if isinstance(message, Forward):
             self._serving.take_forward(event.sender, message)
@@ -163,46 +176,60 @@ class Node:
         request = event.request
         answer_alone = self._custody.answers(request)
         if answer_alone is not None:
+            self._quiet = False
             answer_alone(event.handle, request, self._now, self._effects)
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
         else:
+            count = len(self._effects)
             self._serving.ask(event.handle, request, event.patience_ns)
+            if len(self._effects) == count:
+                self._quiet = False
 
     def _log_written(self, event: events.LogWritten) -> None:
+        self._quiet = False
         self._journal.written(self.raft, event.sequence, self._now.monotonic_ns)
 
     def _segment_ready(self, event: events.SegmentReady) -> None:
+        self._quiet = False
         self._journal.writer.segment_ready(event.number)
 
     def _segment_refused(self, event: events.SegmentRefused) -> None:
+        self._quiet = False
         self._journal.refused(event.number, self._now.monotonic_ns)
         self._effects.append(
             Report("the log cannot be extended", {"reason": event.reason, "segment": event.number})
         )
 
     def _base_flushed(self, event: events.BaseFlushed) -> None:
+        self._quiet = False
         self._upkeep.flushed(event.index, self._effects)
 
     def _base_flush_refused(self, event: events.BaseFlushRefused) -> None:
+        self._quiet = False
         self._upkeep.refused(event.reason, self._now.monotonic_ns, self._effects)
 
     def _snapshot_staged(self, event: events.SnapshotStaged) -> None:
+        self._quiet = False
         self._upkeep.staged(event.snapshot, event.number, self._effects)
 
     def _base_replaced(self, event: events.BaseReplaced) -> None:
+        self._quiet = False
         self._upkeep.replaced(event.snapshot, self._effects)
         self._custody.follow_keys()
 
     def _audit_appended(self, event: events.AuditAppended) -> None:
-        self._serving.audit_appended(
+        if self._serving.audit_appended(
             event.sequence, succeeded=event.succeeded, unwritable=event.unwritable
-        )
+        ):
+            self._quiet = False
 
     def _cluster_answered(self, event: events.ClusterAnswered) -> None:
+        self._quiet = False
         self._custody.admission.answered(event.path, event.response, self._effects)
 
     def _stop_asked(self, _event: events.StopAsked) -> None:
+        self._quiet = False
         self._stopping = True
         if self.leads:
             step_down(self.raft, self._now)
@@ -212,7 +239,7 @@ class Node:
     def _end_turn(self, now: Now, effects: list[Effect]) -> None:
         raft = self.raft
         now_ns = now.monotonic_ns
-        if now_ns >= self.deadline_ns:
+        if now_ns >= self._due_ns:
             self._tick(now_ns, effects)
         for outgoing in self._journal.release(raft):
             if outgoing.receiver == raft.node:

@@ -371,15 +371,17 @@ class Serving:
 
     def audit_appended(
         self, sequence: int, *, succeeded: bool, unwritable: tuple[str, ...]
-    ) -> None:
-        """Execute the writes whose records as requests have been written."""
-        for waiting in self._gated.pop(sequence, ()):
+    ) -> bool:
+        """Execute the writes whose records as requests have been written; tell if any were."""
+        gated = self._gated.pop(sequence, ())
+        for waiting in gated:
             if succeeded:
                 waiting.audited = True
                 waiting.unwritable = unwritable
                 self._write(waiting)
             else:
                 self._finish(waiting, answers.AUDIT_FAILED)
+        return bool(gated)
 
     def end_turn(self) -> None:
         """Ask for one append of all the audit records of this turn, before its answers."""

@@ -7,7 +7,7 @@ import msgspec
 from sim.checker.history import Operation, OperationKind
 
 
-def operation(  # noqa: PLR0917 -- in the order in which a history reads
+def operation(
     kind: OperationKind,
     invoked_ns: int,
     returned_ns: int | None,
