@@ -77,12 +77,10 @@ class AuditAppended(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         sequence: which one.
-        succeeded: at least one file took its lines.
-        unwritable: paths of the files that did not.
+        unwritable: paths of the files that did not take their lines.
     """
 
     sequence: int
-    succeeded: bool
     unwritable: tuple[str, ...] = ()
 
 

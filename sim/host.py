@@ -288,7 +288,7 @@ class Host:
 
     def _append_audit(self, effect: effects.AppendAudit, appended: list[events.Event]) -> None:
         self.audit.extend(effect.lines.values())
-        appended.append(events.AuditAppended(effect.sequence, succeeded=True))
+        appended.append(events.AuditAppended(effect.sequence))
 
     def _ask_cluster(self, effect: effects.AskCluster, _appended: list[events.Event]) -> None:
         receiver = effect.address.api_address.removeprefix("sim://")

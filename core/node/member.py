@@ -181,9 +181,8 @@ class Node:
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
         else:
-            count = len(self._effects)
             self._serving.ask(event.handle, request, event.patience_ns)
-            if len(self._effects) == count:
+            if self._serving.touched:
                 self._quiet = False
 
     def _log_written(self, event: events.LogWritten) -> None:
@@ -219,9 +218,7 @@ class Node:
         self._custody.follow_keys()
 
     def _audit_appended(self, event: events.AuditAppended) -> None:
-        if self._serving.audit_appended(
-            event.sequence, succeeded=event.succeeded, unwritable=event.unwritable
-        ):
+        if self._serving.audit_appended(event.sequence, event.unwritable):
             self._quiet = False
 
     def _cluster_answered(self, event: events.ClusterAnswered) -> None:

@@ -44,6 +44,7 @@ class Serving:
 
     Attributes:
         vault: what understands them; None while the node is sealed.
+        touched: in this turn a request did more than read and be answered.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Serving:
         "_store",
         "_uncommitted",
         "_unled",
+        "touched",
         "vault",
     )
 
@@ -86,6 +88,7 @@ class Serving:
         self._incarnation = incarnation
         self._last_call = 0
         self._now = Now(0, 0)
+        self.touched = False
         self._effects: list[Effect] = []
         self._audit_lines: list[AuditLines] = []
         self._audit_sequence = 0
@@ -101,6 +104,7 @@ class Serving:
         """Let this turn's effects gather in `effects`."""
         self._now = now
         self._effects = effects
+        self.touched = False
 
     # -- arrival ----------------------------------------------------------------------------
 
@@ -175,6 +179,7 @@ class Serving:
 
     def _await_leader(self, waiting: Waiting) -> None:
         waiting.audited = False
+        self.touched = True
         self._unled.append(waiting)
 
     # -- reading ----------------------------------------------------------------------------
@@ -186,6 +191,7 @@ class Serving:
             self._run_read(waiting, reads.lease_until_ns(self._raft))
         elif self._raft.leader:
             self._reads.add(waiting)
+            self.touched = True
         else:
             self._await_leader(waiting)
 
@@ -219,6 +225,7 @@ class Serving:
     def _write(self, waiting: Waiting) -> None:
         raft = self._raft
         vault = self.vault
+        self.touched = True
         if vault is None:
             self._finish(waiting, answers.SEALED)
         elif self._leads():
@@ -369,13 +376,12 @@ class Serving:
         if lines:
             self._audit_lines.append(lines)
 
-    def audit_appended(
-        self, sequence: int, *, succeeded: bool, unwritable: tuple[str, ...]
-    ) -> bool:
+    def audit_appended(self, sequence: int, unwritable: tuple[str, ...]) -> bool:
         """Execute the writes whose records as requests have been written; tell if any were."""
         gated = self._gated.pop(sequence, ())
+        recorded = self.vault is None or self.vault.is_audit_kept(unwritable)
         for waiting in gated:
-            if succeeded:
+            if recorded:
                 waiting.audited = True
                 waiting.unwritable = unwritable
                 self._write(waiting)

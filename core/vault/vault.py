@@ -240,6 +240,11 @@ class Vault:
         """
         return self.audits or (plan.route is not None and plan.route.pattern == DEVICE_PATTERN)
 
+    def is_audit_kept(self, unwritable: tuple[str, ...]) -> bool:
+        """Tell whether a record is kept somewhere, or need not be, if these files failed."""
+        devices = self._devices()
+        return not devices or any(device.file.path not in unwritable for device in devices)
+
     def _devices(self) -> tuple[AuditDevice, ...]:
         return self.services.audit_devices.devices(self._store)
 

@@ -103,9 +103,7 @@ class SingleNode:
         for file, lines in effect.lines.items():
             if file.path not in failed:
                 self.audit[file] = self.audit.get(file, b"") + lines
-        return events.AuditAppended(
-            effect.sequence, succeeded=len(failed) < len(effect.lines), unwritable=failed
-        )
+        return events.AuditAppended(effect.sequence, failed)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, with every turn that is due meanwhile."""
