@@ -5,19 +5,23 @@ Owns the records of tokens. Must not know the API's paths, nor who may create wh
 A token is kept under a keyed hash of itself. Each has an index entry by accessor, one below its
 parent and, if it expires, one in an index ordered by time. A token opens nothing once any of its
 ancestors is gone: that is looked up on each use. So revoking a token is one small write that takes
-effect at once, and its descendants may be removed in slices.
+effect at once, and its descendants may be removed in slices. The children of a token that has
+expired go when the sweep comes to their parent, as in Vault.
+
+The index of times and the list of unfinished trees are in the clear, and hold hashes and times.
+They are not sealed, and revoke nothing by themselves: what they lead to is sealed and decides.
 """
 
 import hmac
-from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
 import msgspec
 
 from core.barrier.barrier import Barrier
+from core.barrier.record import RecordDamaged
 from core.barrier.storage import Storage
-from core.check import check
+from core.check import InvariantBroken, check
 from core.entropy import Entropy, base62
 from core.moment import NANOSECONDS_PER_SECOND
 from core.settings import RequestSettings
@@ -28,37 +32,37 @@ from core.vault.token_entry import SPENT, TokenEntry
 
 TOKEN_LENGTH_MAX: Final = 255
 """Characters of a token; a longer text is none."""
-ACCESSOR_LENGTH_MAX: Final = 64
 RANDOM_LENGTH: Final = 24
+"""Letters and digits of an accessor, and of a token behind its prefix."""
 SERVICE_PREFIX: Final = "hvs."
 GENERATIONS_MAX: Final = 64
-"""How deep a tree of tokens may be."""
-REVOKED_AT_ONCE_MAX: Final = 256
-"""Tokens that one transaction removes; a larger tree is finished by sweeps."""
+"""How deep a tree of tokens may be; to find a token costs a look at each of its ancestors."""
 CACHED_MAX: Final = 16_384
+"""Tokens that are remembered. A full cache is emptied: to fill it again costs each token a few
+microseconds once, and to keep an order would cost each request."""
 
-_FORMAT: Final = b"\x01"
+_VERSION: Final = b"\x01"
 _EXPIRES: Final = clear(SCOPE_CLUSTER, b"expire")
 _UNFINISHED: Final = clear(SCOPE_CLUSTER, b"revoked")
 _TIME_SIZE: Final = 8
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(TokenEntry).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(TokenEntry).decode
 
 
 class Tokens:
     """The token store of an unsealed node; it holds nothing but caches.
 
     A cached entry is used as long as the stored record is the same bytes, so no cache is ever out
-    of date.
+    of date. One transaction removes at most `sweep_max` tokens.
     """
 
-    __slots__ = ("_barrier", "_cache", "_entropy", "_names", "_prefix", "_settings")
+    __slots__ = ("_barrier", "_cache", "_entropy", "_names", "_prefix", "_removed_max")
 
     def __init__(self, barrier: Barrier, entropy: Entropy, settings: RequestSettings) -> None:
         self._barrier = barrier
         self._entropy = entropy
-        self._settings = settings
+        self._removed_max = settings.sweep_max
         self._prefix = area_prefix(barrier, TOKENS)
         self._names: dict[str, str] = {}
         self._cache: dict[str, tuple[bytes, bytes, TokenEntry]] = {}
@@ -68,12 +72,14 @@ class Tokens:
     def find(self, reader: Reader, token: str) -> TokenEntry | None:
         """Return the entry of a token that exists and whose ancestors all exist."""
         name = self._names.get(token)
-        if name is None:
-            if not 0 < len(token) <= TOKEN_LENGTH_MAX:
-                return None
-            name = self._hash(token)
+        if name is not None:
+            return self.find_named(reader, name)
+        if not 0 < len(token) <= TOKEN_LENGTH_MAX:
+            return None
+        name = self._hash(token)
         entry = self.find_named(reader, name)
-        if entry is not None and token not in self._names:
+        if entry is not None:
+            # What is no token leaves no trace here, or anybody could empty this cache.
             if len(self._names) >= CACHED_MAX:
                 self._names.clear()
             self._names[token] = name
@@ -82,40 +88,43 @@ class Tokens:
     def find_named(self, reader: Reader, name: str) -> TokenEntry | None:
         """Return the entry with this name, unless an ancestor is gone."""
         entry = self._load(reader, name)
-        parent = entry.parent if entry is not None else ""
-        for _ in range(GENERATIONS_MAX):
-            if not parent:
-                return entry
-            ancestor = self._load(reader, parent)
-            if ancestor is None:
-                return None
-            parent = ancestor.parent
-        return None
+        if entry is None or not entry.parent:
+            return entry
+        return None if self.generations(reader, entry) is None else entry
 
     def find_accessor(self, reader: Writer, accessor: str) -> TokenEntry | None:
         """Return the entry with this accessor, unless an ancestor is gone."""
-        if not 0 < len(accessor) <= ACCESSOR_LENGTH_MAX or "/" in accessor:
+        if len(accessor) != RANDOM_LENGTH or not (accessor.isascii() and accessor.isalnum()):
             return None
         name = self._storage(reader).get(f"accessor/{accessor}")
-        return None if name is None else self.find_named(reader, name.decode())
+        return None if name is None else self.find_named(reader, name.hex())
 
     def accessors(self, reader: Writer) -> list[str]:
         """Return the accessors of all tokens, sorted."""
         return self._storage(reader).list("accessor/")
 
+    def exists(self, reader: Reader, token: str) -> bool:
+        """Tell whether a token of this id is stored, or what descends from a former one.
+
+        These would be its children again.
+        """
+        name = self._hash(token)
+        return any(reader.get(key) is not None for key in (self._key(name), self._family(name)))
+
     def is_live(self, entry: TokenEntry, wall_ns: int) -> bool:
         """Tell whether an entry that was found may still be used at this time."""
         return entry.uses_left != SPENT and (not entry.expires_ns or wall_ns < entry.expires_ns)
 
-    def generations(self, reader: Reader, entry: TokenEntry) -> int:
-        """Return how many ancestors a token has."""
-        count = 0
-        parent = entry.parent
-        while parent and count < GENERATIONS_MAX:
-            ancestor = self._load(reader, parent)
-            parent = ancestor.parent if ancestor is not None else ""
-            count += 1
-        return count
+    def generations(self, reader: Reader, entry: TokenEntry) -> int | None:
+        """Return how many ancestors a token has; None if one of them is gone."""
+        for count in range(GENERATIONS_MAX):
+            if not entry.parent:
+                return count
+            ancestor = self._load(reader, entry.parent)
+            if ancestor is None:
+                return None
+            entry = ancestor
+        raise InvariantBroken(f"a token has {GENERATIONS_MAX} ancestors or more")
 
     def _load(self, reader: Reader, name: str) -> TokenEntry | None:
         cached = self._cache.get(name)
@@ -125,13 +134,26 @@ class Tokens:
             return None
         if cached is not None and cached[1] == sealed:
             return cached[2]
-        opened = self._barrier.open(key, sealed)
-        check(opened[:1] == _FORMAT, "a token of an unknown format")
-        entry = _decode(opened[1:])
+        entry = self._open(key, sealed)
         if len(self._cache) >= CACHED_MAX:
             self._cache.clear()
         self._cache[name] = (key, sealed, entry)
         return entry
+
+    def _read(self, reader: Reader, name: str) -> TokenEntry | None:
+        """Return an entry that is about to go, and so is not worth a place in the cache."""
+        key = self._key(name)
+        sealed = reader.get(key)
+        return None if sealed is None else self._open(key, sealed)
+
+    def _open(self, key: bytes, sealed: bytes) -> TokenEntry:
+        opened = self._barrier.open(key, sealed)
+        if not opened.startswith(_VERSION):
+            raise RecordDamaged("a token has a version that is not known here")
+        try:
+            return _decode(opened[len(_VERSION) :])
+        except msgspec.MsgspecError as error:
+            raise RecordDamaged(f"a token cannot be read: {error}") from None
 
     def _hash(self, token: str) -> str:
         text = token.encode(errors="surrogatepass")
@@ -139,6 +161,10 @@ class Tokens:
 
     def _key(self, name: str) -> bytes:
         return self._barrier.names.path(self._prefix, f"id/{name}")
+
+    def _family(self, name: str) -> bytes:
+        """Return the key of the record that says that a token has children."""
+        return self._barrier.names.path(self._prefix, f"child/{name}")
 
     def _storage(self, transaction: Writer) -> Storage:
         return Storage(transaction, self._barrier, self._prefix)
@@ -184,22 +210,24 @@ class Tokens:
             renewable=renewable,
             parent=parent.name if parent is not None else "",
         )
-        storage = self._storage(transaction)
         self._save(transaction, entry)
-        storage.put(f"accessor/{entry.accessor}", entry.name.encode())
+        self._index_expiry(transaction, entry)
+        storage = self._storage(transaction)
+        storage.put(f"accessor/{entry.accessor}", bytes.fromhex(entry.name))
         if entry.parent:
             storage.put(f"child/{entry.parent}/{entry.name}", b"")
+            # Most tokens have no children. This says so by a single look, where to iterate over
+            # none would have the memtable sorted.
+            if transaction.get(self._family(entry.parent)) is None:
+                storage.put(f"child/{entry.parent}", b"")
         return token, entry
-
-    def exists(self, reader: Reader, token: str) -> bool:
-        """Tell whether a token of this id is stored, live or not."""
-        return self._load(reader, self._hash(token)) is not None
 
     def use(self, transaction: Writer, entry: TokenEntry) -> TokenEntry:
         """Take one use of a use-limited token; the last one removes it and all below it.
 
         The entry that is returned serves the request under way.
         """
+        check(entry.uses_left > 0, "only a use-limited token with uses left is used up")
         if entry.uses_left == 1:
             self.revoke(transaction, entry)
             return msgspec.structs.replace(entry, uses_left=SPENT)
@@ -210,21 +238,21 @@ class Tokens:
     def extend(
         self, transaction: Writer, entry: TokenEntry, ttl_s: int, wall_ns: int
     ) -> TokenEntry:
-        """Let a token expire `ttl_s` seconds from now."""
+        """Let a token that is stored and expires do so `ttl_s` seconds from now."""
+        check(entry.expires_ns and entry.uses_left != SPENT, "there is something to extend")
         renewed = msgspec.structs.replace(
-            entry,
-            renewed_ns=wall_ns,
-            expires_ns=wall_ns + ttl_s * NANOSECONDS_PER_SECOND,
-            ttl_s=ttl_s,
+            entry, renewed_ns=wall_ns, expires_ns=wall_ns + ttl_s * NANOSECONDS_PER_SECOND
         )
-        if entry.expires_ns:
-            transaction.delete(_expiry_key(entry))
+        transaction.delete(_expiry_key(entry))
         self._save(transaction, renewed)
+        self._index_expiry(transaction, renewed)
         return renewed
 
     def _save(self, transaction: Writer, entry: TokenEntry) -> None:
         key = self._key(entry.name)
-        transaction.put(key, self._barrier.seal(key, _FORMAT + _encode(entry)))
+        transaction.put(key, self._barrier.seal(key, _VERSION + _encode(entry)))
+
+    def _index_expiry(self, transaction: Writer, entry: TokenEntry) -> None:
         if entry.expires_ns:
             transaction.put(_expiry_key(entry), b"")
 
@@ -232,72 +260,85 @@ class Tokens:
 
     def revoke(self, transaction: Writer, entry: TokenEntry) -> None:
         """Remove a token and what descends from it; what is left of a large tree opens nothing."""
-        storage = self._storage(transaction)
-        if entry.parent:
-            storage.delete(f"child/{entry.parent}/{entry.name}")
-        self._remove(transaction, entry)
-        self._remove_children(transaction, entry.name, REVOKED_AT_ONCE_MAX)
+        self._remove_tree(transaction, entry.name, self._removed_max)
 
     def orphan_children(self, transaction: Writer, entry: TokenEntry, limit: int) -> bool:
         """Make the children of a token orphans; False if there are more than `limit`."""
-        storage = self._storage(transaction)
-        directory = f"child/{entry.name}/"
-        names = storage.list_page(directory, None, limit + 1)
-        if len(names) > limit:
+        family = self._family(entry.name)
+        if transaction.get(family) is None:
+            return True
+        children = self._children(transaction, entry.name, limit + 1)
+        if len(children) > limit:
             return False
-        for name in names:
-            child = self._load(transaction, name)
-            if child is not None:
-                self._save(transaction, msgspec.structs.replace(child, parent=""))
-            storage.delete(directory + name)
+        transaction.delete(family)
+        storage = self._storage(transaction)
+        for name in children:
+            child = self._read(transaction, name)
+            check(child is not None, "a token that has a parent is stored")
+            assert child is not None
+            self._save(transaction, msgspec.structs.replace(child, parent=""))
+            storage.delete(f"child/{entry.name}/{name}")
         return True
 
+    def sweep(self, transaction: Writer, wall_ns: int, limit: int) -> int:
+        """Remove at most `limit` tokens: of unfinished trees, and expired ones with what is below.
+
+        Returns how many were removed.
+        """
+        removed = 0
+        for key in _keys(transaction, _UNFINISHED, successor(_UNFINISHED), limit):
+            if removed < limit:
+                transaction.delete(key)
+                name = key[len(_UNFINISHED) :].hex()
+                removed += self._remove_tree(transaction, name, limit - removed)
+        due = _EXPIRES + (wall_ns + 1).to_bytes(_TIME_SIZE, "big")
+        for key in _keys(transaction, _EXPIRES, due, limit - removed):
+            if removed < limit:
+                transaction.delete(key)
+                entry = self._read(transaction, key[len(_EXPIRES) + _TIME_SIZE :].hex())
+                # It may be gone by now, together with an ancestor.
+                if entry is not None and 0 < entry.expires_ns <= wall_ns:
+                    removed += self._remove_tree(transaction, entry.name, limit - removed)
+        return removed
+
+    def _remove_tree(self, transaction: Writer, root: str, limit: int) -> int:
+        """Remove a token, if it is still there, and what is below it; `limit` is one at least.
+
+        A token whose children are not all removed is noted for the sweep. Returns how many tokens
+        were removed. As a transaction takes effect as a whole, their order does not matter.
+        """
+        pending = [root]
+        removed = 0
+        while pending:
+            name = pending.pop()
+            entry = self._read(transaction, name)
+            if entry is not None:
+                self._remove(transaction, entry)
+                removed += 1
+            family = self._family(name)
+            if transaction.get(family) is None:
+                continue
+            room = limit - removed - len(pending)
+            children = self._children(transaction, name, room + 1)
+            if len(children) > room:
+                children.pop()
+                transaction.put(_UNFINISHED + bytes.fromhex(name), b"")
+            else:
+                transaction.delete(family)
+            pending += children
+        return removed
+
     def _remove(self, transaction: Writer, entry: TokenEntry) -> None:
-        transaction.delete(self._key(entry.name))
-        self._storage(transaction).delete(f"accessor/{entry.accessor}")
+        storage = self._storage(transaction)
+        storage.delete(f"id/{entry.name}")
+        storage.delete(f"accessor/{entry.accessor}")
+        if entry.parent:
+            storage.delete(f"child/{entry.parent}/{entry.name}")
         if entry.expires_ns:
             transaction.delete(_expiry_key(entry))
 
-    def _remove_children(self, transaction: Writer, root: str, budget: int) -> int:
-        """Remove descendants, at most `budget`; note what is unfinished. Return what is left."""
-        storage = self._storage(transaction)
-        unfinished = [root]
-        while unfinished:
-            parent = unfinished.pop()
-            directory = f"child/{parent}/"
-            names = storage.list_page(directory, None, budget + 1)
-            for name in names[:budget]:
-                child = self._load(transaction, name)
-                if child is not None:
-                    self._remove(transaction, child)
-                    unfinished.append(name)
-                storage.delete(directory + name)
-            if len(names) > budget:
-                unfinished.append(parent)
-                for name in unfinished:
-                    transaction.put(_UNFINISHED + bytes.fromhex(name), b"")
-                return 0
-            budget -= len(names)
-            note = _UNFINISHED + bytes.fromhex(parent)
-            if transaction.get(note) is not None:
-                transaction.delete(note)
-        return budget
-
-    def sweep(self, transaction: Writer, wall_ns: int, limit: int) -> int:
-        """Remove expired tokens and unfinished trees, at most `limit` of each; count them."""
-        swept = 0
-        for key in _keys(transaction, _UNFINISHED, successor(_UNFINISHED), limit):
-            self._remove_children(transaction, key[len(_UNFINISHED) :].hex(), limit)
-            swept += 1
-        due = _EXPIRES + (wall_ns + 1).to_bytes(_TIME_SIZE, "big")
-        for key in _keys(transaction, _EXPIRES, due, limit):
-            entry = self._load(transaction, key[len(_EXPIRES) + _TIME_SIZE :].hex())
-            if entry is None or _expiry_key(entry) != key:
-                transaction.delete(key)
-            else:
-                self.revoke(transaction, entry)
-            swept += 1
-        return swept
+    def _children(self, transaction: Writer, name: str, limit: int) -> list[str]:
+        return self._storage(transaction).list_page(f"child/{name}/", None, limit)
 
 
 def _expiry_key(entry: TokenEntry) -> bytes:
@@ -307,5 +348,4 @@ def _expiry_key(entry: TokenEntry) -> bytes:
 
 
 def _keys(reader: Reader, start: bytes, stop: bytes, limit: int) -> list[bytes]:
-    found: Iterator[tuple[bytes, bytes]] = islice(reader.iterate(start, stop), limit)
-    return [key for key, _ in found]
+    return [key for key, _ in islice(reader.iterate(start, stop), limit)]
