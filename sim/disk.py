@@ -15,7 +15,8 @@ import msgspec
 from core.check import InvariantBroken
 from core.moment import NANOSECONDS_PER_MICROSECOND
 from core.store.base import BaseMeta
-from sim.base import Changes, MemoryBase
+from core.store.memory_base import Changes
+from sim.base import MemoryBase
 from sim.faults import DiskFull, SlowDisk, Unsynced
 from sim.latency import QUANTILE_BITS, QUANTILE_SHIFT, QUANTILES
 

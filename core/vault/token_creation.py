@@ -1,29 +1,34 @@
-"""Who may create which token, and for how long it is good.
+"""Who may create which token.
 
-Owns the rules of `auth/token/create` and the arithmetic of lifetimes. Must not know how tokens
-are stored.
+Owns the rules of `auth/token/create`. Must not know how tokens are stored, nor how long one is
+good for (`core.vault.token_lifetime`).
 """
 
+import re
 from typing import Any, Final
 
 from core.engines.call import RequestError
-from core.moment import NANOSECONDS_PER_SECOND
+from core.vault import fields
 from core.vault.context import Context
 from core.vault.duration import parse_duration_s
 from core.vault.policy import DEFAULT_NAME, ROOT, UNASSIGNABLE_NAMES
 from core.vault.reply import Auth, Reply
 from core.vault.token_entry import TokenEntry
+from core.vault.token_lifetime import Grant, first_grant, granted_s
 from core.vault.tokens import GENERATIONS_MAX, TOKEN_LENGTH_MAX
 
 POLICIES_MAX: Final = 256
+POLICY_NAME_LENGTH_MAX: Final = 256
 METADATA_KEYS_MAX: Final = 64
 METADATA_KEY_LENGTH_MAX: Final = 128
 METADATA_VALUE_LENGTH_MAX: Final = 512
 DISPLAY_NAME_LENGTH_MAX: Final = 256
 USES_MAX: Final = 1 << 31
 
+_VISIBLE: Final = re.compile(r"[!-~]+").fullmatch
+"""What passes through any header."""
+_NOT_SHOWN: Final = re.compile(r"[^a-zA-Z0-9-]")
 _RESERVED_PREFIXES: Final = ("hvs.", "hvb.", "hvr.", "s.", "b.", "r.")
-_TRUE: Final = (True, "true", "1", 1)
 
 
 def create(context: Context, *, orphan: bool) -> Reply:
@@ -39,13 +44,14 @@ def create(context: Context, *, orphan: bool) -> Reply:
     has_sudo = _has_sudo(context)
     policies, warnings = _policies(context, caller, has_sudo=has_sudo)
     orphan = orphan or _orphan(body, has_sudo=has_sudo)
-    if not orphan and tokens.generations(context.transaction, caller) + 1 >= GENERATIONS_MAX:
+    ancestors = 0 if orphan else (tokens.generations(context.transaction, caller) or 0) + 1
+    if ancestors >= GENERATIONS_MAX:
         raise RequestError(400, f"a tree of tokens has at most {GENERATIONS_MAX} generations")
     period_s = _duration(body, "period")
     if period_s and not has_sudo:
         raise RequestError(400, "root or sudo privileges required to create periodic token")
     explicit_max_s = _duration(body, "explicit_max_ttl")
-    ttl_s, ttl_warnings = _lifetime(context, caller, policies, period_s, explicit_max_s)
+    grant = _lifetime(context, caller, policies, period_s, explicit_max_s)
     token, entry = tokens.create(
         context.transaction,
         context.wall_ns,
@@ -54,14 +60,14 @@ def create(context: Context, *, orphan: bool) -> Reply:
         path=context.request.path,
         display_name=_display_name(body),
         metadata=_metadata(body),
-        ttl_s=ttl_s,
+        ttl_s=grant.ttl_s,
         explicit_max_ttl_s=explicit_max_s,
         period_s=period_s,
         num_uses=_uses(body),
-        renewable=bool(ttl_s) and body.get("renewable", True) in _TRUE,
+        renewable=bool(grant.ttl_s) and _renewable(body),
         token_id=_token_id(context, has_sudo=has_sudo),
     )
-    return Reply(auth=auth_of(entry, token), warnings=(*warnings, *ttl_warnings))
+    return Reply(auth=auth_of(entry, token), warnings=(*grant.warnings, *warnings))
 
 
 def auth_of(entry: TokenEntry, token: str) -> Auth:
@@ -71,31 +77,12 @@ def auth_of(entry: TokenEntry, token: str) -> Auth:
         entry.accessor,
         entry.policies,
         entry.metadata,
-        entry.ttl_s,
+        granted_s(entry),
         entry.renewable,
         not entry.parent,
         max(entry.uses_left, 0),
         entry.display_name,
     )
-
-
-def renewal_s(
-    entry: TokenEntry, increment_s: int, max_ttl_s: int, wall_ns: int
-) -> tuple[int, tuple[str, ...]]:
-    """Return for how many seconds from now a token is renewed, and warnings.
-
-    The time counts from now; the limits count from when the token was created. A periodic token
-    has no limit but its explicit maximum.
-    """
-    wanted_s = entry.period_s or increment_s or entry.ttl_s
-    age_s = -((entry.created_ns - wall_ns) // NANOSECONDS_PER_SECOND)
-    limits = [entry.explicit_max_ttl_s - age_s] if entry.explicit_max_ttl_s else []
-    if not entry.period_s:
-        limits.append(max_ttl_s - age_s)
-    granted_s = max(0, min([wanted_s, *limits]))
-    if granted_s < wanted_s:
-        return granted_s, (_capped(wanted_s, granted_s),)
-    return granted_s, ()
 
 
 def _caller(context: Context) -> TokenEntry:
@@ -112,30 +99,24 @@ def _has_sudo(context: Context) -> bool:
 def _policies(
     context: Context, caller: TokenEntry, *, has_sudo: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the policies of the new token, and a warning for each that does not exist."""
-    asked = context.body.get("policies")
-    if isinstance(asked, str):
-        asked = [name for name in asked.split(",") if name]
-    if asked is not None and (
-        not isinstance(asked, list)
-        or not all(isinstance(name, str) for name in asked)
-        or len(asked) > POLICIES_MAX
-    ):
-        raise RequestError(400, f"policies must be a list of at most {POLICIES_MAX} names")
-    names = {name.strip().lower(): None for name in asked or caller.policies if name.strip()}
-    for name in UNASSIGNABLE_NAMES & names.keys():
-        raise RequestError(400, f"cannot assign policy {name!r}")
+    """Return the policies of the new token, and a warning for each that does not exist.
+
+    Who asks for none gets the caller's. `default` is added to what was asked for, but nobody
+    without sudo can add it to what the caller has.
+    """
+    asked = _asked_policies(context.body)
+    names = dict.fromkeys(asked or caller.policies)
     if ROOT.name in names:
         if not caller.is_root:
             raise RequestError(
                 400, "root tokens may not be created without parent token being root"
             )
         return (ROOT.name,), ()
-    if not has_sudo and not caller.is_root:
-        allowed = {*caller.policies, DEFAULT_NAME}
-        if any(name not in allowed for name in names):
-            raise RequestError(400, "child policies must be subset of parent")
-    if context.body.get("no_default_policy") not in _TRUE:
+    if not has_sudo and any(name not in caller.policies for name in names):
+        raise RequestError(400, "child policies must be subset of parent")
+    if fields.flag(context.body, "no_default_policy"):
+        names.pop(DEFAULT_NAME, None)
+    elif asked and (has_sudo or DEFAULT_NAME in caller.policies):
         names[DEFAULT_NAME] = None
     policies = tuple(sorted(names))
     exists = context.services.policies.exists
@@ -143,8 +124,31 @@ def _policies(
     return policies, tuple(f'Policy "{name}" does not exist' for name in missing)
 
 
+def _asked_policies(body: dict[str, Any]) -> list[str]:
+    asked = body.get("policies")
+    if asked is None:
+        return []
+    if isinstance(asked, str):
+        asked = asked.split(",", POLICIES_MAX)
+    if not (
+        isinstance(asked, list)
+        and len(asked) <= POLICIES_MAX
+        and all(isinstance(name, str) and len(name) <= POLICY_NAME_LENGTH_MAX for name in asked)
+    ):
+        raise RequestError(
+            400,
+            f"policies must be a list of at most {POLICIES_MAX} names, of at most"
+            f" {POLICY_NAME_LENGTH_MAX} characters each",
+        )
+    names = [name for name in (each.strip().lower() for each in asked) if name]
+    for name in names:
+        if name in UNASSIGNABLE_NAMES:
+            raise RequestError(400, f'cannot assign policy "{name}"')
+    return names
+
+
 def _orphan(body: dict[str, Any], *, has_sudo: bool) -> bool:
-    if body.get("no_parent") not in _TRUE:
+    if not fields.flag(body, "no_parent"):
         return False
     if not has_sudo:
         raise RequestError(400, "root or sudo privileges required to create orphan token")
@@ -157,8 +161,10 @@ def _token_id(context: Context, *, has_sudo: bool) -> str:
         return ""
     if not has_sudo:
         raise RequestError(400, "root or sudo privileges required to specify token id")
-    if not isinstance(token, str) or len(token) > TOKEN_LENGTH_MAX or not token.isprintable():
-        raise RequestError(400, f"a token id is a text of at most {TOKEN_LENGTH_MAX} characters")
+    if not isinstance(token, str) or len(token) > TOKEN_LENGTH_MAX or not _VISIBLE(token):
+        raise RequestError(
+            400, f"a token id is a text of at most {TOKEN_LENGTH_MAX} visible ASCII characters"
+        )
     if token.startswith(_RESERVED_PREFIXES):
         raise RequestError(400, "custom token ID cannot have the prefix of a generated one")
     if "." in token or "/" in token:
@@ -174,29 +180,21 @@ def _lifetime(
     policies: tuple[str, ...],
     period_s: int,
     explicit_max_s: int,
-) -> tuple[int, tuple[str, ...]]:
-    """Return the time to live in seconds, 0 for ever, and warnings."""
-    body = context.body
-    settings = context.services.settings
-    asked_s = _duration(body, "ttl") or _duration(body, "lease")
-    if policies == (ROOT.name,):
-        if not asked_s and caller.expires_ns:
-            raise RequestError(400, "expiring root tokens cannot create non-expiring root tokens")
-        if not asked_s and not explicit_max_s and not period_s:
-            return 0, ()
-    max_s = settings.max_ttl_s(explicit_max_s)
-    if period_s:
-        return min(period_s, explicit_max_s or period_s), ()
-    if asked_s > max_s:
-        return max_s, (_capped(asked_s, max_s),)
-    return asked_s or min(settings.default_lease_ttl_s, max_s), ()
-
-
-def _capped(wanted_s: int, granted_s: int) -> str:
-    return (
-        f"TTL of {wanted_s}s exceeded the effective max_ttl of {granted_s}s; TTL value is capped"
-        " accordingly"
+) -> Grant:
+    grant = first_grant(
+        context.services.settings,
+        _duration(context.body, "ttl") or _duration(context.body, "lease"),
+        period_s,
+        explicit_max_s,
+        is_root=policies == (ROOT.name,),
     )
+    if not grant.ttl_s and caller.expires_ns:
+        raise RequestError(400, "expiring root tokens cannot create non-expiring root tokens")
+    return grant
+
+
+def _renewable(body: dict[str, Any]) -> bool:
+    return fields.flag(body, "renewable") if fields.given(body, "renewable") else True
 
 
 def _duration(body: dict[str, Any], field: str) -> int:
@@ -219,8 +217,9 @@ def _display_name(body: dict[str, Any]) -> str:
         raise RequestError(
             400, f"display_name is a text of at most {DISPLAY_NAME_LENGTH_MAX} characters"
         )
-    kept = "".join(letter if letter.isalnum() else "-" for letter in name).strip("-")
-    return f"token-{kept}" if kept else "token"
+    if not name:
+        return "token"
+    return _NOT_SHOWN.sub("-", f"token-{name}").removesuffix("-")
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str] | None:

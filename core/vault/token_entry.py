@@ -16,7 +16,7 @@ class TokenEntry(msgspec.Struct, frozen=True, array_like=True):
         created_ns: the wall clock when it was created.
         renewed_ns: when it was renewed last; 0 if never.
         expires_ns: when it expires; 0 if never.
-        ttl_s: seconds that it was created or last renewed for; 0 if for ever.
+        ttl_s: seconds that it was created for; 0 if for ever.
         explicit_max_ttl_s: it can't live longer than this, whatever else says; 0 if unlimited.
         period_s: each renewal is for this long; 0 if it is not periodic.
         uses_left: how often it may still be used; 0 if without limit, `SPENT` if not at all.

@@ -13,8 +13,9 @@ from core.vault.duration import parse_duration_s
 from core.vault.reply import Reply, listing
 from core.vault.rfc3339 import format_ns
 from core.vault.routes import Route
-from core.vault.token_creation import auth_of, create, renewal_s
-from core.vault.token_entry import TokenEntry
+from core.vault.token_creation import auth_of, create
+from core.vault.token_entry import SPENT, TokenEntry
+from core.vault.token_lifetime import renewal_grant
 
 ORPHANED_AT_ONCE_MAX: Final = 1_000
 """Children that `revoke-orphan` leaves behind; a token with more is refused."""
@@ -129,16 +130,15 @@ def _renew_accessor(context: Context) -> Reply:
 
 
 def _renewed(context: Context, entry: TokenEntry, token: str) -> Reply:
-    if not entry.renewable:
+    # A token whose last use this is has gone already.
+    if not entry.renewable or entry.uses_left == SPENT:
         raise RequestError(400, "lease is not renewable")
     services = context.services
-    ttl_s, warnings = renewal_s(
-        entry, _increment_s(context.body), services.settings.max_lease_ttl_s, context.wall_ns
-    )
-    if not ttl_s:
+    grant = renewal_grant(services.settings, entry, _increment_s(context.body), context.wall_ns)
+    if not grant.ttl_s:
         raise RequestError(400, "past the max TTL, cannot renew")
-    renewed = services.tokens.extend(context.transaction, entry, ttl_s, context.wall_ns)
-    return Reply(auth=auth_of(renewed, token), warnings=warnings)
+    renewed = services.tokens.extend(context.transaction, entry, grant.ttl_s, context.wall_ns)
+    return Reply(auth=auth_of(renewed, token), warnings=grant.warnings)
 
 
 def _increment_s(body: dict[str, Any]) -> int:
