@@ -280,7 +280,10 @@ class Raft:
         """Set when this node campaigns, if it may."""
         may_lead = self.electable and not self.snapshot_floor and self.incoming is None
         if may_lead and self.configuration.votes(self.node):
-            due_ns = self._timer_ns + self.timeout_ns
+            voters = (*self.configuration.incoming, *self.configuration.outgoing)
+            # The only voter has nobody to hear from before it campaigns.
+            at_once = voters == (self.node,) and self.role is Role.FOLLOWER
+            due_ns = self._timer_ns + (0 if at_once else self.timeout_ns)
             self.campaign_due_ns = max(due_ns, self.abstain_until_ns)
         else:
             self.campaign_due_ns = NEVER

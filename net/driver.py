@@ -1,0 +1,243 @@
+"""Runs one node in production: events in, effects out, one turn for all that came together.
+
+Owns the queue of events and the waiters of requests. Must not decide anything: it carries out
+what the node says. Everything here happens in the thread of the trio loop, between two
+checkpoints, so a turn is never interrupted.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, Protocol
+
+import structlog
+import trio
+
+from core import effects, events
+from core.moment import NANOSECONDS_PER_SECOND
+from core.node.member import Node
+from core.request import Request, Response
+from core.vault.answers import AUDIT_FAILED
+from net import system
+from net.audit_files import AuditFiles
+from net.http.application import Handle, Waiter
+from net.storage import Storage
+
+IDLE_S_MAX: Final = 3_600.0
+"""The longest sleep between two turns of a node that waits for nothing."""
+LEASE_ATTEMPTS_MAX: Final = 8
+"""How often a read is asked again because its lease ran out before the answer could leave."""
+
+_log = structlog.get_logger("holdfast.node")
+
+
+class NodeHalted(Exception):
+    """The node can no longer trust its own state; the process must end."""
+
+
+class Transport(Protocol):
+    """Carries messages between members; a node without peers needs none."""
+
+    def send(self, effect: effects.Send) -> None:
+        """Hand a message to a peer, sooner or later or never."""
+        ...
+
+    def admit(self, effect: effects.AdmitPeers) -> None:
+        """Know the members in force."""
+        ...
+
+    def identify(self, effect: effects.IssueIdentity) -> None:
+        """Take up credentials."""
+        ...
+
+    def ask(self, effect: effects.AskCluster) -> None:
+        """Ask the API of a cluster that this node wants to join."""
+        ...
+
+
+class _Question:
+    """A request under way."""
+
+    __slots__ = ("attempts", "request", "waiter")
+
+    def __init__(self, request: Request, waiter: Waiter) -> None:
+        self.request = request
+        self.waiter = waiter
+        self.attempts = 0
+
+
+class Driver:
+    """One node and everything that it needs of the outside.
+
+    It is the application that the HTTP lanes ask (`net.http.application.Application`).
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        storage: Storage,
+        transport: Transport | None,
+        patience_ns: int,
+    ) -> None:
+        """Drive `node`.
+
+        Args:
+            node: freshly made.
+            storage: where it keeps what it keeps; its base is the node's.
+            transport: the way to its peers.
+            patience_ns: how long a client of this node waits for an answer.
+        """
+        self.node = node
+        self.audit_files = AuditFiles()
+        self._storage = storage
+        self._transport = transport
+        self._patience_ns = patience_ns
+        self._events: list[events.Event] = []
+        self._questions: dict[Handle, _Question] = {}
+        self._last_handle = 0
+        self._in_turn = False
+        self._sleeping_until_ns = 0
+        self._woken = trio.Event()
+        self._audit_failed = False
+        self._succeeded = trio.Event()
+
+    # -- asking -----------------------------------------------------------------------------
+
+    def ask(self, request: Request, waiter: Waiter) -> Response | Handle:
+        """Put a request into the next turn."""
+        self._last_handle += 1
+        handle = self._last_handle
+        self._questions[handle] = _Question(request, waiter)
+        self._events.append(events.Asked(handle, request, self._patience_ns))
+        return handle
+
+    def settle(self) -> None:
+        """Take a turn with all requests that came together."""
+        if self._events and not self._in_turn:
+            self._turn()
+
+    def abandon(self, handle: Handle) -> None:
+        """Forget a request whose client has gone; what it asked for may still happen."""
+        self._questions.pop(handle, None)
+
+    def post(self, event: events.Event) -> None:
+        """Hand the node an event, in a turn of its own unless one is under way."""
+        self._events.append(event)
+        if not self._in_turn:
+            self._turn()
+
+    # -- running ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Take a turn whenever one is due, until cancelled.
+
+        Raises:
+            NodeHalted: the node has stopped itself.
+        """
+        while True:
+            now_ns = time.monotonic_ns()
+            due_ns = self.node.deadline_ns
+            if due_ns <= now_ns:
+                self._turn()
+                await trio.lowlevel.checkpoint()
+                continue
+            self._sleeping_until_ns = due_ns
+            self._woken = trio.Event()
+            with trio.move_on_after(min((due_ns - now_ns) / NANOSECONDS_PER_SECOND, IDLE_S_MAX)):
+                await self._woken.wait()
+
+    def _turn(self) -> None:
+        """Take turns until nothing follows at once."""
+        self._in_turn = True
+        try:
+            while True:
+                taken, self._events = self._events, []
+                self._audit_failed = False
+                for effect in self.node.handle(taken, system.now()):
+                    self._EFFECTS[type(effect)](self, effect)
+                if not self._events:
+                    break
+        finally:
+            self._in_turn = False
+        if self.node.deadline_ns < self._sleeping_until_ns:
+            self._woken.set()
+        if not self.node.leads:
+            self._succeeded.set()
+
+    async def stop(self, patience_s: float) -> None:
+        """Hand leadership over, if there is anybody to take it."""
+        self._succeeded = trio.Event()
+        self.post(events.StopAsked())
+        if len(self.node.raft.configuration.members) > 1:
+            with trio.move_on_after(patience_s):
+                await self._succeeded.wait()
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        self._storage.close()
+
+    # -- effects ----------------------------------------------------------------------------
+
+    def _answer(self, effect: effects.Answer) -> None:
+        question = self._questions.get(effect.handle)
+        if question is None:
+            return
+        lease_ended = effect.lease_until_ns and time.monotonic_ns() >= effect.lease_until_ns
+        if lease_ended and question.attempts < LEASE_ATTEMPTS_MAX:
+            # The process was held up between the clock and here: another may lead by now.
+            question.attempts += 1
+            asked = events.Asked(effect.handle, question.request, self._patience_ns)
+            self._events.append(asked)
+            return
+        del self._questions[effect.handle]
+        failed = effect.audited and self._audit_failed
+        question.waiter.deliver(effect.handle, AUDIT_FAILED if failed else effect.response)
+
+    def _send(self, effect: effects.Send) -> None:
+        if self._transport is not None and not (effect.audited and self._audit_failed):
+            self._transport.send(effect)
+
+    def _store(self, effect: Any) -> None:  # noqa: ANN401 -- one of the effects of a storage
+        self._storage.carry_out(effect, self.post)
+
+    def _append_audit(self, effect: effects.AppendAudit) -> None:
+        unwritable = self.audit_files.append(effect.lines)
+        if unwritable:
+            _log.error("audit records could not be written", files=unwritable)
+            self._audit_failed = len(unwritable) == len(effect.lines)
+        self._events.append(events.AuditAppended(effect.sequence, unwritable))
+
+    def _admit_peers(self, effect: effects.AdmitPeers) -> None:
+        if self._transport is not None:
+            self._transport.admit(effect)
+
+    def _ask_cluster(self, effect: effects.AskCluster) -> None:
+        if self._transport is not None:
+            self._transport.ask(effect)
+
+    def _issue_identity(self, effect: effects.IssueIdentity) -> None:
+        if self._transport is not None:
+            self._transport.identify(effect)
+
+    def _report(self, effect: effects.Report) -> None:
+        _log.info(effect.text, **effect.fields)
+
+    def _halt(self, effect: effects.Halt) -> None:
+        _log.critical("the node has stopped", reason=effect.reason)
+        raise NodeHalted(effect.reason)
+
+    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        effects.Answer: _answer,
+        effects.Send: _send,
+        effects.WriteLog: _store,
+        effects.PrepareSegment: _store,
+        effects.DropSegments: _store,
+        effects.FlushBase: _store,
+        effects.StageSnapshot: _store,
+        effects.ReplaceBase: _store,
+        effects.AppendAudit: _append_audit,
+        effects.AdmitPeers: _admit_peers,
+        effects.AskCluster: _ask_cluster,
+        effects.IssueIdentity: _issue_identity,
+        effects.Report: _report,
+        effects.Halt: _halt,
+    }

@@ -1,0 +1,89 @@
+"""`server`: run a node."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+import click
+import trio
+
+from net.driver import NodeHalted
+from net.http.listener import CannotListenError
+from net.tls import TlsError
+from server import dev, logs
+from server.config.configuration import Configuration, LogLevel
+from server.config.files import read_files
+from server.config.report import ConfigurationError
+from server.flags import LocalCommand, flag, option
+from server.process import OnReady, Process
+
+DEV_ADDRESS: Final = "127.0.0.1:8200"
+
+_LEVELS: Final = click.Choice(["trace", "debug", "info", "warn", "error"])
+
+
+@click.command("server", cls=LocalCommand)
+@option("config", "A configuration file, or a directory of them", many=True)
+@flag("dev", "Run a server for trying out: in memory, initialised, unsealed", into="dev_mode")
+@option("dev-root-token-id", "The dev server's root token (VAULT_DEV_ROOT_TOKEN_ID)")
+@option("dev-listen-address", "Where the dev server listens (VAULT_DEV_LISTEN_ADDRESS)")
+@flag("dev-no-store-token", "Do not keep the dev server's root token in ~/.vault-token")
+@option("log-level", "What is logged", kind=_LEVELS)
+def server(
+    *,
+    config: tuple[str, ...],
+    dev_mode: bool,
+    dev_root_token_id: str | None,
+    dev_listen_address: str | None,
+    dev_no_store_token: bool,
+    log_level: LogLevel | None,
+) -> None:
+    """Run a node: from a configuration, or for trying out with -dev."""
+    if dev_mode == bool(config):
+        raise click.UsageError("either -config or -dev is needed, and not both")
+    environ = os.environ
+    if dev_mode:
+        address = dev_listen_address or environ.get("VAULT_DEV_LISTEN_ADDRESS") or DEV_ADDRESS
+        configuration = dev.configuration(address)
+        announce = partial(
+            dev.announce,
+            root_token_id=dev_root_token_id or environ.get("VAULT_DEV_ROOT_TOKEN_ID") or "",
+            store_token=not dev_no_store_token,
+        )
+        _run(configuration, announce, log_level or "warn")
+    else:
+        configuration = _read(config)
+        _run(configuration, None, log_level or configuration.log_level)
+
+
+def _read(paths: Sequence[str]) -> Configuration:
+    try:
+        configuration = read_files(paths, os.environ)
+    except ConfigurationError as error:
+        raise click.ClickException("\n".join(error.problems)) from None
+    for warning in configuration.warnings:
+        click.echo(warning, err=True)
+    return configuration
+
+
+def _run(configuration: Configuration, on_ready: OnReady | None, log_level: LogLevel) -> None:
+    logs.configure(log_level, configuration.log_format)
+    try:
+        process = Process(configuration)
+    except (CannotListenError, TlsError) as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        trio.run(process.run, on_ready)
+    except BaseExceptionGroup as group:
+        ours, others = group.split((NodeHalted, dev.DevError))
+        if others is not None or ours is None:
+            raise
+        raise click.ClickException(_first(ours)) from None
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

@@ -1,0 +1,34 @@
+"""What the server writes into its log, and how."""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+
+from server.config.configuration import LogFormat, LogLevel
+
+_LEVELS: Final[dict[LogLevel, int]] = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+def configure(level: LogLevel, form: LogFormat) -> None:
+    """Log to standard error, from `level` on: lines for people, or one JSON object each."""
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if form == "standard":
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

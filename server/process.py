@@ -1,0 +1,145 @@
+"""One node as a process: from a configuration to listeners that answer, and to an orderly end.
+
+Owns the order of start and stop and what signals mean. Must not know where a configuration comes
+from, nor what is asked of the node.
+"""
+
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+import trio
+
+from core.moment import NANOSECONDS_PER_SECOND
+from core.node.info import NodeInfo
+from core.node.member import Node
+from core.settings import RequestSettings, Settings, raft_settings
+from core.wal.recovery import recover
+from net import system
+from net.driver import Driver
+from net.http.listener import Listener
+from net.http.settings import ListenerSettings, ListenerTimeouts
+from net.memory import MemoryStorage
+from net.tls import ServerTls, ServerTlsSettings
+from server.app import build_app
+from server.config import configuration as config
+from server.config.configuration import Configuration
+
+DRAIN_S: Final = 10.0
+"""How long requests under way may take once the process is to end."""
+_INMEM_NODE: Final = "inmem"
+
+_log = structlog.get_logger("holdfast.server")
+
+OnReady = Callable[["Process"], Awaitable[None]]
+
+
+class Process:
+    """One running node.
+
+    Attributes:
+        driver: runs it.
+        listeners: where clients reach it.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        """Open the storage and listen.
+
+        Raises:
+            CannotListenError: an address is in use or not ours.
+            TlsError: a certificate can't be used.
+        """
+        longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
+        self.driver = _open_in_memory(configuration, longest_ns)
+        self._tls: list[ServerTls] = []
+        self.listeners = [self._listen(each) for each in configuration.listeners]
+
+    def _listen(self, settings: config.Listener) -> Listener:
+        limits = ListenerSettings(
+            timeouts=ListenerTimeouts(
+                idle_s=settings.http_idle_timeout_ns / NANOSECONDS_PER_SECOND,
+                read_header_s=settings.http_read_header_timeout_ns / NANOSECONDS_PER_SECOND,
+                read_s=settings.http_read_timeout_ns / NANOSECONDS_PER_SECOND,
+                write_s=settings.http_write_timeout_ns / NANOSECONDS_PER_SECOND,
+            ),
+            request_bytes_max=settings.max_request_size,
+        )
+        tls = None
+        if not settings.tls_disable:
+            authorities = settings.tls_client_ca_file
+            tls = ServerTls(
+                ServerTlsSettings(
+                    certificate_file=Path(settings.tls_cert_file),
+                    key_file=Path(settings.tls_key_file),
+                    version_min=settings.tls_min_version,
+                    client_certificates=settings.client_certificates,
+                    client_authorities_file=Path(authorities) if authorities else None,
+                )
+            )
+            self._tls.append(tls)
+        host, _, port = settings.address.rpartition(":")
+        return Listener(
+            host.strip("[]"),
+            int(port),
+            application=self.driver,
+            build_app=partial(build_app, settings=limits),
+            settings=limits,
+            tls=tls,
+        )
+
+    async def run(self, on_ready: OnReady | None = None) -> None:
+        """Serve until a signal says to stop."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.driver.run)
+            for listener in self.listeners:
+                nursery.start_soon(listener.serve)
+            nursery.start_soon(self._heed_signals, nursery.cancel_scope)
+            if on_ready is not None:
+                await on_ready(self)
+        self.driver.close()
+
+    async def _heed_signals(self, everything: trio.CancelScope) -> None:
+        heeded = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        with trio.open_signal_receiver(*heeded) as signals:
+            async for number in signals:
+                if number != signal.SIGHUP:
+                    break
+                self._reload()
+            _log.info("stopping")
+            await self.driver.stop(DRAIN_S)
+            async with trio.open_nursery() as nursery:
+                for listener in self.listeners:
+                    nursery.start_soon(listener.drain, DRAIN_S)
+            everything.cancel()
+
+    def _reload(self) -> None:
+        """Take up new certificates and let go of audit files that were renamed."""
+        for tls in self._tls:
+            tls.reload()
+        self.driver.audit_files.reopen()
+        _log.info("reloaded certificates and audit files")
+
+
+def _open_in_memory(configuration: Configuration, patience_ns: int) -> Driver:
+    settings = Settings(
+        raft=raft_settings(None),
+        requests=RequestSettings(
+            default_lease_ttl_s=configuration.default_lease_ttl_s,
+            max_lease_ttl_s=configuration.max_lease_ttl_s,
+        ),
+    )
+    storage = MemoryStorage()
+    recovered = recover([], stamp=b"", segment_bytes=settings.store.segment_bytes)
+    info = NodeInfo(
+        node=_INMEM_NODE,
+        name=_INMEM_NODE,
+        cluster_address=configuration.cluster_addr.removeprefix("https://"),
+        api_address=configuration.api_addr,
+        cluster_name=configuration.cluster_name,
+        storage_type="inmem",
+    )
+    node = Node(info, settings, system.SystemEntropy(), storage.base, recovered, system.now())
+    return Driver(node, storage, None, patience_ns)
