@@ -99,6 +99,7 @@ class Driver:
         self._woken = trio.Event()
         self._audit_failed = False
         self._succeeded = trio.Event()
+        self._failure = ""
 
     # -- asking -----------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ class Driver:
         Raises:
             NodeHalted: the node has stopped itself.
         """
-        while True:
+        while not self._failure:
             now_ns = time.monotonic_ns()
             due_ns = self.node.deadline_ns
             if due_ns <= now_ns:
@@ -144,6 +145,13 @@ class Driver:
             self._woken = trio.Event()
             with trio.move_on_after(min((due_ns - now_ns) / NANOSECONDS_PER_SECOND, IDLE_S_MAX)):
                 await self._woken.wait()
+        raise NodeHalted(self._failure)
+
+    def fail(self, reason: str) -> None:
+        """End `run`: the storage can't go on."""
+        _log.critical("the storage has failed; the node stops", reason=reason)
+        self._failure = reason
+        self._woken.set()
 
     def _turn(self) -> None:
         """Take turns until nothing follows at once."""

@@ -19,18 +19,22 @@ from core.node.member import Node
 from core.settings import RequestSettings, Settings, raft_settings
 from core.wal.recovery import recover
 from net import system
+from net.data_directory import DataDirectory
 from net.driver import Driver
+from net.files import FileStorage
 from net.http.listener import Listener
 from net.http.settings import ListenerSettings, ListenerTimeouts
 from net.memory import MemoryStorage
+from net.storage import Storage
 from net.tls import ServerTls, ServerTlsSettings
+from net.wal_files import WalFiles
 from server.app import build_app
 from server.config import configuration as config
 from server.config.configuration import Configuration
 
 DRAIN_S: Final = 10.0
 """How long requests under way may take once the process is to end."""
-_INMEM_NODE: Final = "inmem"
+_INMEM: Final = "inmem"
 
 _log = structlog.get_logger("holdfast.server")
 
@@ -49,11 +53,14 @@ class Process:
         """Open the storage and listen.
 
         Raises:
+            DataDirectoryError: the data directory can't be used.
+            WalDamaged: the log is damaged.
             CannotListenError: an address is in use or not ours.
             TlsError: a certificate can't be used.
         """
-        longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
-        self.driver = _open_in_memory(configuration, longest_ns)
+        self._files: FileStorage | None = None
+        self._directory: DataDirectory | None = None
+        self.driver = self._open(configuration)
         self._tls: list[ServerTls] = []
         self.listeners = [self._listen(each) for each in configuration.listeners]
 
@@ -92,6 +99,8 @@ class Process:
 
     async def run(self, on_ready: OnReady | None = None) -> None:
         """Serve until a signal says to stop."""
+        if self._files is not None:
+            self._files.start(self.driver.fail)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.driver.run)
             for listener in self.listeners:
@@ -100,6 +109,8 @@ class Process:
             if on_ready is not None:
                 await on_ready(self)
         self.driver.close()
+        if self._directory is not None:
+            self._directory.close()
 
     async def _heed_signals(self, everything: trio.CancelScope) -> None:
         heeded = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -122,24 +133,55 @@ class Process:
         self.driver.audit_files.reopen()
         _log.info("reloaded certificates and audit files")
 
+    def _open(self, configuration: Configuration) -> Driver:
+        settings = _settings(configuration)
+        longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
+        if isinstance(configuration.storage, config.InmemStorage):
+            info = _info(configuration, _INMEM, _INMEM)
+            return _drive(info, settings, MemoryStorage(), None, longest_ns)
+        self._directory = directory = DataDirectory(Path(configuration.storage.path))
+        self._files = files = FileStorage(directory)
+        info = _info(configuration, directory.identity.node, configuration.storage.node_id)
+        return _drive(info, settings, files, files.wal, longest_ns)
 
-def _open_in_memory(configuration: Configuration, patience_ns: int) -> Driver:
-    settings = Settings(
-        raft=raft_settings(None),
+
+def _settings(configuration: Configuration) -> Settings:
+    storage = configuration.storage
+    multiplier = storage.performance_multiplier if isinstance(storage, config.RaftStorage) else None
+    return Settings(
+        raft=raft_settings(multiplier),
         requests=RequestSettings(
             default_lease_ttl_s=configuration.default_lease_ttl_s,
             max_lease_ttl_s=configuration.max_lease_ttl_s,
         ),
     )
-    storage = MemoryStorage()
-    recovered = recover([], stamp=b"", segment_bytes=settings.store.segment_bytes)
-    info = NodeInfo(
-        node=_INMEM_NODE,
-        name=_INMEM_NODE,
+
+
+def _info(configuration: Configuration, node: str, name: str) -> NodeInfo:
+    return NodeInfo(
+        node=node,
+        name=name or node,
         cluster_address=configuration.cluster_addr.removeprefix("https://"),
         api_address=configuration.api_addr,
         cluster_name=configuration.cluster_name,
-        storage_type="inmem",
+        storage_type="inmem" if node == _INMEM else "raft",
     )
+
+
+def _drive(
+    info: NodeInfo, settings: Settings, storage: Storage, wal: WalFiles | None, patience_ns: int
+) -> Driver:
+    """Recover a node from its storage; what a torn write left behind is cleared first."""
+    meta = storage.base.meta
+    recovered = recover(
+        wal.read_all() if wal is not None else (),
+        stamp=info.node.encode(),
+        segment_bytes=settings.store.segment_bytes,
+        void_through=meta.void_through,
+        base_index=meta.index,
+    )
+    if wal is not None and recovered.cut:
+        wal.write(recovered.cut)
+        wal.sync()
     node = Node(info, settings, system.SystemEntropy(), storage.base, recovered, system.now())
     return Driver(node, storage, None, patience_ns)

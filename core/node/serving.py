@@ -126,8 +126,13 @@ class Serving:
         if not self._seen_calls.is_new(message.incarnation, message.call):
             return
         vault = self.vault
-        if vault is None or self._raft.leadership is None or self._crowded():
+        if vault is None or self._raft.leadership is None:
             self._effects.append(Send(sender, Forwarded(message.incarnation, message.call, None)))
+            return
+        if self._crowded():
+            # Said to the client: a member that forwarded it again at once would crowd us more.
+            refusal = Forwarded(message.incarnation, message.call, answers.OVERLOADED)
+            self._effects.append(Send(sender, refusal))
             return
         deadline_ns = self._now.monotonic_ns + message.patience_ns
         request = message.request
@@ -257,26 +262,37 @@ class Serving:
         )
         index = transaction.depends_on
         writes = transaction.writes
-        index_is_own = bool(writes) or outcome.action is not None
-        if outcome.action is not None:
-            instead, index_of_action = self._act(outcome.action, self._now)
-            index = max(index, index_of_action)
-            if instead is not None:
-                outcome = outcome.replaced(instead, "the node refused")
-        elif writes:
+        if writes:
             data = write_set.encode(writes)
             if not self._may_propose(len(data)):
                 self._fail(vault, waiting, answers.NO_ROOM)
                 return
             index = self._raft.append(KIND_WRITES, data)
             self._store.propose(index, list(writes.items()))
+        self._await_commit(waiting, outcome, index, wrote=bool(writes))
+
+    def _await_commit(self, waiting: Waiting, outcome: Outcome, index: int, *, wrote: bool) -> None:
+        """Go on once the entry at `index` is applied; 0 waits for none."""
         if index > self._store.applied_index:
-            entry = Uncommitted(
-                waiting, outcome, self._raft.log.term_at(index) or 0, wrote=index_is_own
-            )
+            term = self._raft.log.term_at(index) or 0
+            entry = Uncommitted(waiting, outcome, term, wrote)
             self._uncommitted.setdefault(index, []).append(entry)
+        elif outcome.action is not None:
+            self._carry_out(waiting, outcome, outcome.action)
         else:
             self._conclude(waiting, outcome)
+
+    def _carry_out(self, waiting: Waiting, outcome: Outcome, action: Action) -> None:
+        """Do what a request asks of the node itself, after all that it wrote or saw is committed.
+
+        So the use of a use-limited token counts before it opens anything.
+        """
+        instead, index = self._act(action, self._now)
+        if instead is not None:
+            outcome = outcome.replaced(instead, "the node refused")
+        else:
+            outcome = Outcome(outcome.response, outcome.exchange)
+        self._await_commit(waiting, outcome, index, wrote=True)
 
     def _may_propose(self, size: int) -> bool:
         leadership = self._raft.leadership
@@ -298,7 +314,7 @@ class Serving:
         """Answer what waited for this entry."""
         for uncommitted in self._uncommitted.pop(entry.index, ()):
             check(uncommitted.term == entry.term, "another entry than the one that was awaited")
-            self._conclude(uncommitted.waiting, uncommitted.outcome)
+            self._await_commit(uncommitted.waiting, uncommitted.outcome, 0, wrote=True)
 
     def lost_leadership(self) -> None:
         """Tell those who wait for a commit; what only looked on is asked again."""

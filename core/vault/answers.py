@@ -1,6 +1,7 @@
 """Answers that do not depend on what was asked: the node can't serve, or lost track."""
 
 from typing import Final
+from urllib.parse import quote
 
 from core.request import Request, Response
 from core.vault.envelope import failure
@@ -34,6 +35,10 @@ def redirect(address: str, request: Request) -> Response:
     """Return what sends a client to the leader, which is at the URL `address`."""
     if not address:
         return NO_LEADER
-    query = "&".join(f"{name}={value}" for name, value in request.parameters.items())
-    location = f"{address}/v1/{request.path}" + (f"?{query}" if query else "")
+    # Path and parameters are decoded: unquoted they could end the header and begin another.
+    query = "&".join(
+        f"{quote(name, safe='')}={quote(value, safe='')}"
+        for name, value in request.parameters.items()
+    )
+    location = f"{address}/v1/{quote(request.path)}" + (f"?{query}" if query else "")
     return Response(307, b"", {"Location": location})

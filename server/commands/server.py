@@ -8,9 +8,12 @@ from typing import Final
 import click
 import trio
 
+from core.wal.recovery import WalDamaged, WalForeign
+from net.data_directory import DataDirectoryError
 from net.driver import NodeHalted
 from net.http.listener import CannotListenError
 from net.tls import TlsError
+from net.wal_files import StorageFailed
 from server import dev, logs
 from server.config.configuration import Configuration, LogLevel
 from server.config.files import read_files
@@ -20,6 +23,14 @@ from server.process import OnReady, Process
 
 DEV_ADDRESS: Final = "127.0.0.1:8200"
 
+_CANNOT_START: Final = (
+    CannotListenError,
+    TlsError,
+    DataDirectoryError,
+    StorageFailed,
+    WalDamaged,
+    WalForeign,
+)
 _LEVELS: Final = click.Choice(["trace", "debug", "info", "warn", "error"])
 
 
@@ -71,7 +82,7 @@ def _run(configuration: Configuration, on_ready: OnReady | None, log_level: LogL
     logs.configure(log_level, configuration.log_format)
     try:
         process = Process(configuration)
-    except (CannotListenError, TlsError) as error:
+    except _CANNOT_START as error:
         raise click.ClickException(str(error)) from None
     try:
         trio.run(process.run, on_ready)
