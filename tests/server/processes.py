@@ -1,0 +1,103 @@
+"""Real server processes for tests: started, asked with hvac, killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hvac
+
+STARTED_S_MAX = 20.0
+_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
+
+
+def free_port() -> int:
+    """Return a port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class ServerProcess:
+    """One `holdfast server`.
+
+    Attributes:
+        process: it.
+        client: asks it.
+    """
+
+    def __init__(self, port: int, *arguments: str, log: Path) -> None:
+        """Start it and wait until it answers."""
+        self._log = log
+        self.url = f"http://127.0.0.1:{port}"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                (*_HOLDFAST, "server", *arguments),
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "HOME": str(log.parent)},
+            )
+        self.client = hvac.Client(self.url)
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + STARTED_S_MAX
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self._log.read_text()
+            try:
+                self.client.sys.read_seal_status()
+            except OSError:
+                time.sleep(0.02)  # a process gives no other sign that it listens
+            else:
+                return
+        raise AssertionError(self._log.read_text())
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.kill()
+        self.process.wait()
+        self.client.adapter.close()
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(STARTED_S_MAX)
+        self.client.adapter.close()
+        return code
+
+    def leads(self) -> None:
+        """Wait until it leads."""
+        deadline = time.monotonic() + STARTED_S_MAX
+        while not self._is_leader():
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.02)  # leadership is told by polling only
+
+    def _is_leader(self) -> bool:
+        try:
+            return bool(self.client.sys.read_leader_status()["is_self"])
+        except hvac.exceptions.VaultDown:
+            return False
+
+
+def configure(directory: Path, port: int, **more: object) -> Path:
+    """Write a configuration for one durable node; return its file."""
+    file = directory / "holdfast.json"
+    address = f"127.0.0.1:{port}"
+    file.write_text(
+        json.dumps(
+            {
+                "storage": {"raft": {"path": str(directory / "data"), "node_id": "one"}},
+                "listener": {"tcp": {"address": address, "tls_disable": True}},
+                "api_addr": f"http://{address}",
+                "cluster_addr": "https://127.0.0.1:1",
+                "disable_mlock": True,
+                **more,
+            }
+        )
+    )
+    return file
