@@ -44,6 +44,8 @@ class FileStorage:
         self.wal = WalFiles(directory.wal())
         self._store = directory.store
         self._suspect = directory.store / "suspect"
+        self._current = directory.store / "current"
+        self._generation = int(self._current.read_text()) if self._current.exists() else 1
         self.base = self._open_base()
         write_durably(self._suspect, b"")
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -73,8 +75,10 @@ class FileStorage:
                 self._jobs.put(lambda: self.wal.drop(effect.below))
             case effects.FlushBase():
                 self._jobs.put(lambda: self._begin_flush(effect, done))
-            case effects.StageSnapshot() | effects.ReplaceBase():
-                raise StorageFailed("snapshots of other members are not taken yet")
+            case effects.StageSnapshot():
+                self._jobs.put(lambda: self._stage(effect, done))
+            case effects.ReplaceBase():
+                self._jobs.put(lambda: self._replace(effect, done))
 
     def close(self) -> None:
         """Finish what is under way; the base is known to be whole then."""
@@ -134,6 +138,25 @@ class FileStorage:
         else:
             self._tell(self._flushed, done, index)
 
+    def _stage(self, effect: effects.StageSnapshot, done: Done) -> None:
+        if effect.number == 0:
+            shutil.rmtree(self._next, ignore_errors=True)
+            self._next.mkdir(mode=0o700)
+        incoming = LmdbBase(self._next)
+        for _ in incoming.merge(BaseMeta(), effect.items):
+            pass
+        incoming.close()
+        self._tell(done, events.SnapshotStaged(effect.snapshot, effect.number))
+
+    def _replace(self, effect: effects.ReplaceBase, done: Done) -> None:
+        incoming = LmdbBase(self._next)
+        for _ in incoming.merge(effect.meta, ()):
+            pass
+        incoming.close()
+        # From here on the next start opens the new base; this process does so in the loop.
+        write_durably(self._current, str(self._generation + 1).encode())
+        self._tell(self._replaced, done, effect.snapshot)
+
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
         self._loop.run_sync_soon(what, *arguments)
@@ -144,10 +167,28 @@ class FileStorage:
         self.base.refresh()
         done(events.BaseFlushed(index))
 
+    def _replaced(self, done: Done, snapshot: int) -> None:
+        former = self._path
+        self._generation += 1
+        self.base.move_to(self._path)
+        shutil.rmtree(former)
+        done(events.BaseReplaced(snapshot))
+
     # -- opening ----------------------------------------------------------------------------
 
+    @property
+    def _path(self) -> Path:
+        return self._store / f"base-{self._generation}"
+
+    @property
+    def _next(self) -> Path:
+        return self._store / f"base-{self._generation + 1}"
+
     def _open_base(self) -> LmdbBase:
-        path = self._store / "base"
+        path = self._path
+        for other in self._store.glob("base-*"):
+            if other != path:
+                shutil.rmtree(other)
         path.mkdir(mode=0o700, exist_ok=True)
         try:
             base = LmdbBase(path)

@@ -53,13 +53,7 @@ class LmdbBase:
         Raises:
             BaseDamaged: it has been cut short, or can't be opened.
         """
-        _check_length(path / _FILE)
-        try:
-            self._environment = lmdb.open(
-                str(path), map_size=BASE_BYTES_MAX, mode=0o600, max_dbs=0, metasync=True
-            )
-        except lmdb.Error as error:
-            raise BaseDamaged(f"the base cannot be opened: {error}") from error
+        self._environment = _open(path)
         self._reading = self._environment.begin()
         self._meta = self._read_meta()
 
@@ -110,6 +104,13 @@ class LmdbBase:
         self._reading = self._environment.begin()
         self._meta = self._read_meta()
 
+    def move_to(self, path: Path) -> None:
+        """Be the base in another directory from now on."""
+        self.close()
+        self._environment = _open(path)
+        self._reading = self._environment.begin()
+        self._meta = self._read_meta()
+
     def verify(self) -> None:
         """Look at the checksum of every record.
 
@@ -153,6 +154,14 @@ class PinnedLmdbBase:
     def close(self) -> None:
         """Let it go."""
         self._transaction.abort()
+
+
+def _open(path: Path) -> lmdb.Environment:
+    _check_length(path / _FILE)
+    try:
+        return lmdb.open(str(path), map_size=BASE_BYTES_MAX, mode=0o600, max_dbs=0)
+    except lmdb.Error as error:
+        raise BaseDamaged(f"the base cannot be opened: {error}") from error
 
 
 def _records(transaction: lmdb.Transaction, start: bytes) -> Iterator[tuple[bytes, bytes]]:

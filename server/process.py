@@ -25,9 +25,11 @@ from net.files import FileStorage
 from net.http.listener import Listener
 from net.http.settings import ListenerSettings, ListenerTimeouts
 from net.memory import MemoryStorage
+from net.peers import Peers
 from net.storage import Storage
 from net.tls import ServerTls, ServerTlsSettings
 from net.wal_files import WalFiles
+from server import joining
 from server.app import build_app
 from server.config import configuration as config
 from server.config.configuration import Configuration
@@ -60,6 +62,8 @@ class Process:
         """
         self._files: FileStorage | None = None
         self._directory: DataDirectory | None = None
+        self._peers: Peers | None = None
+        self._configuration = configuration
         self.driver = self._open(configuration)
         self._tls: list[ServerTls] = []
         self.listeners = [self._listen(each) for each in configuration.listeners]
@@ -103,6 +107,10 @@ class Process:
             self._files.start(self.driver.fail)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.driver.run)
+            if self._peers is not None:
+                node = self.driver.node.info.node
+                nursery.start_soon(self._peers.run, node, self.driver.post)
+                nursery.start_soon(joining.join, self.driver, self._configuration.storage)
             for listener in self.listeners:
                 nursery.start_soon(listener.serve)
             nursery.start_soon(self._heed_signals, nursery.cancel_scope)
@@ -138,11 +146,12 @@ class Process:
         longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
         if isinstance(configuration.storage, config.InmemStorage):
             info = _info(configuration, _INMEM, _INMEM)
-            return _drive(info, settings, MemoryStorage(), None, longest_ns)
+            return _drive(info, settings, MemoryStorage(), None, None, longest_ns)
         self._directory = directory = DataDirectory(Path(configuration.storage.path))
         self._files = files = FileStorage(directory)
+        self._peers = peers = Peers(configuration.listeners[0].cluster_address, directory.path)
         info = _info(configuration, directory.identity.node, configuration.storage.node_id)
-        return _drive(info, settings, files, files.wal, longest_ns)
+        return _drive(info, settings, files, files.wal, peers, longest_ns)
 
 
 def _settings(configuration: Configuration) -> Settings:
@@ -169,7 +178,12 @@ def _info(configuration: Configuration, node: str, name: str) -> NodeInfo:
 
 
 def _drive(
-    info: NodeInfo, settings: Settings, storage: Storage, wal: WalFiles | None, patience_ns: int
+    info: NodeInfo,
+    settings: Settings,
+    storage: Storage,
+    wal: WalFiles | None,
+    peers: Peers | None,
+    patience_ns: int,
 ) -> Driver:
     """Recover a node from its storage; what a torn write left behind is cleared first."""
     meta = storage.base.meta
@@ -184,4 +198,4 @@ def _drive(
         wal.write(recovered.cut)
         wal.sync()
     node = Node(info, settings, system.SystemEntropy(), storage.base, recovered, system.now())
-    return Driver(node, storage, None, patience_ns)
+    return Driver(node, storage, peers, patience_ns)

@@ -6,22 +6,57 @@ comes back is this node's certificate.
 """
 
 import base64
-import binascii
 from typing import Any, Final
 
 import msgspec
 
 from core.barrier import seal
 from core.barrier.envelope import WrongKey
-from core.effects import Answer, AskCluster, ClusterAddress, Effect, IssueIdentity, Report
+from core.effects import (
+    AdmitPeers,
+    Answer,
+    AskCluster,
+    ClusterAddress,
+    Effect,
+    IssueIdentity,
+    Report,
+)
 from core.engines.call import RequestError
 from core.entropy import Entropy
 from core.node.info import NodeInfo
+from core.raft.configuration import decode
 from core.request import Response
 from core.vault import authority, joining
 from core.vault.envelope import encode, failure
 
 _OK: Final = 200
+
+
+class _SealNumbers(msgspec.Struct, frozen=True):
+    secret_shares: int
+    secret_threshold: int
+
+
+class _Challenge(msgspec.Struct, frozen=True):
+    challenge: bytes
+    ticket: str
+    seal_config: _SealNumbers
+
+
+class _Welcome(msgspec.Struct, frozen=True):
+    welcome: bytes
+
+
+class _ChallengeAnswer(msgspec.Struct, frozen=True):
+    data: _Challenge
+
+
+class _WelcomeAnswer(msgspec.Struct, frozen=True):
+    data: _Welcome
+
+
+_decode_challenge: Final = msgspec.json.Decoder(_ChallengeAnswer).decode
+_decode_welcome: Final = msgspec.json.Decoder(_WelcomeAnswer).decode
 
 
 class Admission:
@@ -104,12 +139,11 @@ class Admission:
             self._give_up(_reason(response), effects)
             return
         try:
-            data = msgspec.json.decode(response.body, type=dict[str, Any])["data"]
             if path == joining.CHALLENGE_PATH:
-                self._take_challenge(data, effects)
+                self._take_challenge(_decode_challenge(response.body).data, effects)
             else:
-                self._take_welcome(data, effects)
-        except (RequestError, WrongKey, msgspec.MsgspecError, KeyError, TypeError) as error:
+                self._take_welcome(_decode_welcome(response.body).data, effects)
+        except (msgspec.MsgspecError, ValueError, RecursionError, WrongKey) as error:
             self._give_up(str(error), effects)
 
     def prove(self, unseal_key: bytes, effects: list[Effect]) -> None:
@@ -126,26 +160,27 @@ class Admission:
         proof = {"ticket": self._ticket, "answer": base64.b64encode(challenge).decode()}
         effects.append(AskCluster(self._address, joining.ANSWER_PATH, encode(proof)))
 
-    def _take_challenge(self, data: dict[str, Any], effects: list[Effect]) -> None:
-        config = data["seal_config"]
-        self.config = seal.SealConfig(config["secret_shares"], config["secret_threshold"])
-        self._challenge = _bytes(data["challenge"])
-        self._ticket = data["ticket"]
+    def _take_challenge(self, answer: _Challenge, effects: list[Effect]) -> None:
+        numbers = answer.seal_config
+        self.config = seal.SealConfig(numbers.secret_shares, numbers.secret_threshold)
+        self._challenge = answer.challenge
+        self._ticket = answer.ticket
         effects.append(Report("the cluster has sent its challenge; unseal this node", {}))
         self._tell({"joined": True}, effects)
 
-    def _take_welcome(self, data: dict[str, Any], effects: list[Effect]) -> None:
+    def _take_welcome(self, answer: _Welcome, effects: list[Effect]) -> None:
         if self._unseal_challenge is None or self._request is None:
             return
         unseal_key, challenge = self._unseal_challenge
         context = joining.context_of(self._request)
         welcome = msgspec.msgpack.decode(
-            seal.open_answer(unseal_key, challenge, _bytes(data["welcome"]), context),
+            seal.open_answer(unseal_key, challenge, answer.welcome, context),
             type=joining.Welcome,
         )
         effects.append(
             IssueIdentity(welcome.certificate, self._key, welcome.authority, welcome.cluster)
         )
+        effects.append(AdmitPeers(decode(welcome.configuration)))
         self._unseal_challenge = None
 
     def _give_up(self, reason: str, effects: list[Effect]) -> None:
@@ -167,13 +202,6 @@ def _text(body: dict[str, Any], field: str) -> str:
     if not isinstance(text, str):
         raise RequestError(400, f"{field} must be text")
     return text
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise RequestError(500, "the cluster's answer is garbled") from None
 
 
 def _reason(response: Response) -> str:

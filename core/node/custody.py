@@ -130,7 +130,11 @@ class Custody:
     def _seal_status(
         self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
     ) -> Response:
-        return _bare(status.seal_status(self.condition, self._info, self._raft))
+        return self._status()
+
+    def _status(self) -> Response:
+        awaited = self.admission.config
+        return _bare(status.seal_status(self.condition, self._info, self._raft, awaited))
 
     def _health(self, _handle: int, request: Request, now: Now, _effects: list[Effect]) -> Response:
         return status.health(request, self.condition, self._info, self._raft, now)
@@ -192,9 +196,9 @@ class Custody:
         if config is None:
             raise RequestError(400, "server is not yet initialized")
         if not self.condition.sealed:
-            return _bare(status.seal_status(self.condition, self._info, self._raft))
+            return self._status()
         progress = self._progress
-        if progress is None:
+        if progress is None or progress.config != config:
             progress = self._progress = seal.UnsealProgress(config, self._entropy)
         if body.get("reset") is True:
             progress.reset()
@@ -202,7 +206,7 @@ class Custody:
             self._submit(progress, _share(body), now, effects)
         self.condition.progress = progress.progress
         self.condition.nonce = progress.nonce
-        return _bare(status.seal_status(self.condition, self._info, self._raft))
+        return self._status()
 
     def _submit(
         self, progress: seal.UnsealProgress, share: bytes, now: Now, effects: list[Effect]

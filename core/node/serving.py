@@ -317,9 +317,20 @@ class Serving:
             self._await_commit(uncommitted.waiting, uncommitted.outcome, 0, wrote=True)
 
     def lost_leadership(self) -> None:
-        """Tell those who wait for a commit; what only looked on is asked again."""
-        entries = [entry for batch in self._uncommitted.values() for entry in batch]
-        self._uncommitted.clear()
+        """Tell those who wait for a commit; what only looked on is asked again.
+
+        What is committed by now, such as the removal of this very leader, is about to be applied,
+        and answered then.
+        """
+        raft = self._raft
+        committed: dict[int, list[Uncommitted]] = {}
+        entries: list[Uncommitted] = []
+        for index, batch in self._uncommitted.items():
+            if index <= raft.commit and raft.log.term_at(index) == batch[0].term:
+                committed[index] = batch
+            else:
+                entries += batch
+        self._uncommitted = committed
         self._store.drop_pending()
         for entry in entries:
             if entry.wrote:

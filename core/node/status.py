@@ -70,12 +70,17 @@ def is_removed(raft: Raft) -> bool:
     return bool(members) and raft.node not in members
 
 
-def seal_status(condition: Condition, info: NodeInfo, raft: Raft) -> dict[str, Any]:
-    """Return the body of `sys/seal-status`."""
-    config = condition.config
+def seal_status(
+    condition: Condition, info: NodeInfo, raft: Raft, awaited: SealConfig | None
+) -> dict[str, Any]:
+    """Return the body of `sys/seal-status`.
+
+    `awaited` has the numbers of shares of the cluster that this node wants to join, if any.
+    """
+    config = condition.config or awaited
     body: dict[str, Any] = {
         "type": "shamir",
-        "initialized": config is not None,
+        "initialized": condition.config is not None,
         "sealed": condition.sealed,
         "t": config.threshold if config is not None else 0,
         "n": config.shares if config is not None else 0,

@@ -146,12 +146,6 @@ class Store:
         self._frozen = None
         self.flushing_index = 0
 
-    def flush_refused(self) -> Memtable:
-        """Return what the refused flush tried to hand down, to be tried again."""
-        check(self._frozen is not None, "no flush is under way")
-        assert self._frozen is not None
-        return self._frozen
-
     def replaced(self) -> None:
         """Start anew from a base that a snapshot has replaced."""
         check(self._frozen is None, "no flush is under way while the base is replaced")

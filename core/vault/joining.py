@@ -78,11 +78,13 @@ class Welcome(msgspec.Struct, frozen=True, array_like=True):
         cluster: the cluster's id.
         authority: PEM of the cluster's authority.
         certificate: PEM of the joiner's certificate.
+        configuration: the encoded membership, so that the joiner can answer its leader.
     """
 
     cluster: str
     authority: bytes
     certificate: bytes
+    configuration: bytes
 
 
 def context_of(join_request: JoinRequest) -> bytes:
@@ -163,7 +165,8 @@ def _answer(context: Context) -> Reply:
         )
     except ValueError as error:
         raise RequestError(400, f"the public key cannot be used: {error}") from None
-    welcome = Welcome(authority.cluster, authority.certificate, certificate)
+    membership = services.cluster.configuration.encode()
+    welcome = Welcome(authority.cluster, authority.certificate, certificate, membership)
     sealed = seal.seal_answer(
         unseal_key,
         ticket.challenge,

@@ -84,17 +84,28 @@ class ServerProcess:
             return False
 
 
-def configure(directory: Path, port: int, **more: object) -> Path:
-    """Write a configuration for one durable node; return its file."""
-    file = directory / "holdfast.json"
+def configure(
+    directory: Path, port: int, name: str = "one", leader: str = "", **more: object
+) -> Path:
+    """Write a configuration for one durable node, which joins a cluster if there is a `leader`.
+
+    Return its file.
+    """
+    file = directory / f"{name}.json"
     address = f"127.0.0.1:{port}"
+    peers = f"127.0.0.1:{free_port()}"
+    storage: dict[str, object] = {"path": str(directory / f"data-{name}"), "node_id": name}
+    if leader:
+        storage["retry_join"] = [{"leader_api_addr": leader}]
     file.write_text(
         json.dumps(
             {
-                "storage": {"raft": {"path": str(directory / "data"), "node_id": "one"}},
-                "listener": {"tcp": {"address": address, "tls_disable": True}},
+                "storage": {"raft": storage},
+                "listener": {
+                    "tcp": {"address": address, "cluster_address": peers, "tls_disable": True}
+                },
                 "api_addr": f"http://{address}",
-                "cluster_addr": "https://127.0.0.1:1",
+                "cluster_addr": f"https://{peers}",
                 "disable_mlock": True,
                 **more,
             }

@@ -82,7 +82,7 @@ def test_a_killed_node_comes_back_with_all_that_was_acknowledged(
         server.kill()
         server = start(running, port, f"-config={file}", log=log)
 
-    written = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    written = [path for path in (tmp_path / "data-one").rglob("*") if path.is_file()]
     for secret_text in (PLANTED, seal["root_token"], seal["keys"][0]):
         assert not any(secret_text.encode() in path.read_bytes() for path in written)
     modes = [stat.S_IMODE(path.stat().st_mode) for path in written]

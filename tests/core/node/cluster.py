@@ -5,6 +5,7 @@ no request may be answered twice.
 """
 
 from collections.abc import Callable
+from functools import partial
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final
@@ -72,12 +73,14 @@ class Cluster:
         cut: pairs of sender and receiver between which every message is lost.
         sent: all messages that were handed to the network, with sender and receiver.
         copies: how often each message arrives.
+        wall_ns: the wall clock of all at time 0.
     """
 
     def __init__(self, count: int = 3, settings: Settings | None = None, seed: int = 1) -> None:
         names = [f"n{number}" for number in range(1, count + 1)]
         self.settings = settings or Settings()
         self.time_ns = 1_000 * NANOSECONDS_PER_SECOND
+        self.wall_ns = WALL_NS
         self.machines = {name: Machine(name, seed * 100 + n) for n, name in enumerate(names)}
         self.root_token = ""
         self.keys: list[str] = []
@@ -123,7 +126,7 @@ class Cluster:
 
     def now(self) -> Now:
         """Return the time, which is the same for all."""
-        return Now(self.time_ns, WALL_NS + self.time_ns)
+        return Now(self.time_ns, self.wall_ns + self.time_ns)
 
     def isolate(self, name: str) -> None:
         """Cut a member off from all others."""
@@ -180,38 +183,19 @@ class Cluster:
     def _turn(self, machine: Machine, taken: list[events.Event]) -> None:
         for effect in machine.running.handle(taken, self.now()):
             followed = self._carry_out(machine, effect)
+            if followed is None:
+                continue
             if isinstance(followed, machine.held):
                 machine.waiting.append(followed)
-            elif followed is not None:
+            else:
                 self.deliver(machine.name, followed)
 
     def _carry_out(self, machine: Machine, effect: effects.Effect) -> events.Event | None:
-        disk = machine.disk
         match effect:
             case effects.Send():
                 self._send(machine.name, effect)
             case effects.Answer():
                 self._answer(effect)
-            case effects.WriteLog():
-                for write in effect.writes:
-                    disk.write(write.number, write.offset, write.data)
-                disk.sync()
-                return events.LogWritten(effect.sequence)
-            case effects.PrepareSegment():
-                disk.start_prepare(effect.number, effect.size)
-                disk.finish_prepare(effect.number)
-                return events.SegmentReady(effect.number)
-            case effects.FlushBase():
-                disk.start_flush(effect.meta, effect.changes.values.items())
-                disk.finish_base_change()
-                return events.BaseFlushed(effect.meta.index)
-            case effects.StageSnapshot():
-                disk.stage(effect.snapshot, effect.number, effect.items)
-                return events.SnapshotStaged(effect.snapshot, effect.number)
-            case effects.ReplaceBase():
-                disk.start_replace(effect.snapshot, effect.meta)
-                disk.finish_base_change()
-                return events.BaseReplaced(effect.snapshot)
             case effects.AppendAudit():
                 machine.audit += effect.lines.values()
                 return events.AuditAppended(effect.sequence, machine.unwritable)
@@ -223,8 +207,8 @@ class Cluster:
                 machine.reports.append(effect.text)
             case effects.Halt():
                 raise AssertionError(f"{machine.name}: {effect.reason}")
-            case effects.AdmitPeers() | effects.DropSegments():
-                pass
+            case _:
+                return _keep(machine.disk, effect)
         return None
 
     def _send(self, sender: str, effect: effects.Send) -> None:
@@ -252,7 +236,7 @@ class Cluster:
 
     # -- requests ---------------------------------------------------------------------------
 
-    def ask(  # noqa: PLR0913 -- a request has many fields
+    def ask(
         self,
         name: str,
         operation: Operation,
@@ -345,7 +329,7 @@ class Cluster:
         for name in list(self.machines)[1:]:
             assert self.join(name).status == 200
             self.unseal(name)
-            self.run(5, lambda name=name: self.votes(name))
+            self.run(5, partial(self.votes, name))
         assert self.request("n1", "update", "sys/mounts/kv", {"type": "kv"}).status == 204
         assert self.request("n1", "update", "kv/a", {"b": "1"}).status == 204
         self.run(0.5)
@@ -355,3 +339,31 @@ class Cluster:
         """Tell whether a member is open and knows itself for a voter."""
         node = self.machines[name].running
         return not node.sealed and node.raft.configuration.votes(name)
+
+
+def _keep(disk: Disk, effect: effects.Effect) -> events.Event | None:
+    """Carry out what a node asks of its disk."""
+    match effect:
+        case effects.WriteLog():
+            for write in effect.writes:
+                disk.write(write.number, write.offset, write.data)
+            disk.sync()
+            return events.LogWritten(effect.sequence)
+        case effects.PrepareSegment():
+            disk.start_prepare(effect.number, effect.size)
+            disk.finish_prepare(effect.number)
+            return events.SegmentReady(effect.number)
+        case effects.FlushBase():
+            disk.start_flush(effect.meta, effect.changes.values.items())
+            disk.finish_base_change()
+            return events.BaseFlushed(effect.meta.index)
+        case effects.StageSnapshot():
+            disk.stage(effect.snapshot, effect.number, effect.items)
+            return events.SnapshotStaged(effect.snapshot, effect.number)
+        case effects.ReplaceBase():
+            disk.start_replace(effect.snapshot, effect.meta)
+            disk.finish_base_change()
+            return events.BaseReplaced(effect.snapshot)
+        case effects.DropSegments():
+            disk.drop(effect.below)
+    return None

@@ -29,6 +29,7 @@ class SingleNode:
         root_token: set by `open`.
         audit: what was appended to each audit file.
         unwritable: paths of audit files that can't be written to.
+        full: there is no room on its disk.
         reports: what an operator would find in the log.
         questions: what it asked a cluster that it wants to join.
         identities: the credentials that it was given.
@@ -43,6 +44,7 @@ class SingleNode:
         self.keys: list[str] = []
         self.audit: dict[AuditFile, bytes] = {}
         self.unwritable: list[str] = []
+        self.full = False
         self.reports: list[effects.Report] = []
         self.questions: list[effects.AskCluster] = []
         self.identities: list[effects.IssueIdentity] = []
@@ -79,8 +81,12 @@ class SingleNode:
                 self._answers[effect.handle] = effect.response
             case effects.WriteLog():
                 return [events.LogWritten(effect.sequence)]
+            case effects.PrepareSegment() if self.full:
+                return [events.SegmentRefused(effect.number, "no space left")]
             case effects.PrepareSegment():
                 return [events.SegmentReady(effect.number)]
+            case effects.FlushBase() if self.full:
+                return [events.BaseFlushRefused(effect.meta.index, "no space left")]
             case effects.FlushBase():
                 self.base.flush(effect.meta, effect.changes.values.items())
                 return [events.BaseFlushed(effect.meta.index)]
@@ -147,6 +153,10 @@ class SingleNode:
                 return self._answers.pop(handle)
             self.sleep(0.05)
         raise AssertionError("no answer")
+
+    def answers_to(self, handle: int) -> list[Response]:
+        """Return what a request that was handed in by `turn` has been answered so far."""
+        return [response for each, response in self._answers.items() if each == handle]
 
     def open(self) -> "SingleNode":
         """Initialise and unseal; return this."""
