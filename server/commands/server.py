@@ -15,6 +15,7 @@ from net.http.listener import CannotListenError
 from net.tls import TlsError
 from net.wal_files import StorageFailed
 from server import dev, logs
+from server import dev_cluster as cluster
 from server.config.configuration import Configuration, LogLevel
 from server.config.files import read_files
 from server.config.report import ConfigurationError
@@ -31,6 +32,8 @@ _CANNOT_START: Final = (
     WalDamaged,
     WalForeign,
 )
+_NODES: Final = click.IntRange(1, cluster.NODES_MAX)
+_FORMATS: Final = click.Choice(["table", "json"])
 _LEVELS: Final = click.Choice(["trace", "debug", "info", "warn", "error"])
 
 
@@ -40,6 +43,12 @@ _LEVELS: Final = click.Choice(["trace", "debug", "info", "warn", "error"])
 @option("dev-root-token-id", "The dev server's root token (VAULT_DEV_ROOT_TOKEN_ID)")
 @option("dev-listen-address", "Where the dev server listens (VAULT_DEV_LISTEN_ADDRESS)")
 @flag("dev-no-store-token", "Do not keep the dev server's root token in ~/.vault-token")
+@option("dev-cluster", "Run so many durable nodes on this machine", kind=_NODES)
+@option("dev-cluster-dir", "Where the dev cluster keeps its data and keys", default="")
+@option(
+    "dev-cluster-port", "Node i listens on this + 10 i; 0 is free ports", kind=int, default=8200
+)
+@option("format", "How the dev cluster tells of itself", kind=_FORMATS, default="table")
 @option("log-level", "What is logged", kind=_LEVELS)
 def server(
     *,
@@ -48,11 +57,18 @@ def server(
     dev_root_token_id: str | None,
     dev_listen_address: str | None,
     dev_no_store_token: bool,
+    dev_cluster: int | None,
+    dev_cluster_dir: str,
+    dev_cluster_port: int,
+    format: str,  # noqa: A002 -- the flag's name
     log_level: LogLevel | None,
 ) -> None:
     """Run a node: from a configuration, or for trying out with -dev."""
-    if dev_mode == bool(config):
-        raise click.UsageError("either -config or -dev is needed, and not both")
+    if [dev_mode, bool(config), dev_cluster is not None].count(True) != 1:
+        raise click.UsageError("exactly one of -config, -dev and -dev-cluster is needed")
+    if dev_cluster is not None:
+        _run_cluster(dev_cluster, dev_cluster_dir, dev_cluster_port, format)
+        return
     environ = os.environ
     if dev_mode:
         address = dev_listen_address or environ.get("VAULT_DEV_LISTEN_ADDRESS") or DEV_ADDRESS
@@ -76,6 +92,16 @@ def _read(paths: Sequence[str]) -> Configuration:
     for warning in configuration.warnings:
         click.echo(warning, err=True)
     return configuration
+
+
+def _run_cluster(count: int, directory: str, port: int, form: str) -> None:
+    try:
+        cluster.run(count, directory, port, form)
+    except BaseExceptionGroup as group:
+        ours, others = group.split(cluster.DevClusterError)
+        if others is not None or ours is None:
+            raise
+        raise click.ClickException(_first(ours)) from None
 
 
 def _run(configuration: Configuration, on_ready: OnReady | None, log_level: LogLevel) -> None:
