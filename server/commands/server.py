@@ -1,8 +1,10 @@
 """`server`: run a node."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import click
@@ -20,6 +22,7 @@ from server.config.configuration import Configuration, LogLevel
 from server.config.files import read_files
 from server.config.report import ConfigurationError
 from server.flags import LocalCommand, flag, option
+from server.memory_lock import MemoryLockError, lock_memory
 from server.process import OnReady, Process
 
 DEV_ADDRESS: Final = "127.0.0.1:8200"
@@ -31,6 +34,7 @@ _CANNOT_START: Final = (
     StorageFailed,
     WalDamaged,
     WalForeign,
+    MemoryLockError,
 )
 _NODES: Final = click.IntRange(1, cluster.NODES_MAX)
 _FORMATS: Final = click.Choice(["table", "json"])
@@ -107,16 +111,33 @@ def _run_cluster(count: int, directory: str, port: int, form: str) -> None:
 def _run(configuration: Configuration, on_ready: OnReady | None, log_level: LogLevel) -> None:
     logs.configure(log_level, configuration.log_format)
     try:
+        if not configuration.disable_mlock:
+            lock_memory()
         process = Process(configuration)
     except _CANNOT_START as error:
         raise click.ClickException(str(error)) from None
     try:
-        trio.run(process.run, on_ready)
+        with _told_in(configuration.pid_file):
+            trio.run(process.run, on_ready)
     except BaseExceptionGroup as group:
         ours, others = group.split((NodeHalted, dev.DevError))
         if others is not None or ours is None:
             raise
         raise click.ClickException(_first(ours)) from None
+
+
+@contextmanager
+def _told_in(pid_file: str) -> Iterator[None]:
+    """Keep the number of this process in a file while it serves."""
+    if not pid_file:
+        yield
+        return
+    file = Path(pid_file)
+    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> str:

@@ -20,7 +20,7 @@ from tests.server.wire import Wire
 PROJECT = Path(__file__).parents[2]
 PROGRAM = "import sys; from server.cli import main; sys.exit(main())"
 
-APART = frozenset({"sim", "bench"})
+APART = frozenset({"bench"})
 """Commands that bring their own part of the house, and tests of their own."""
 
 HEAVY = {"core", "net", "sim", "msgspec", "cryptography", "httpx", "trio", "starlette", "rich"}

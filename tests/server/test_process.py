@@ -1,5 +1,6 @@
 """Whole server processes, asked by a client that people use."""
 
+import os
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import hvac
 import pytest
 
+from tests.needs import needs
 from tests.server.processes import ServerProcess, configure, free_port
 
 pytestmark = pytest.mark.slow
@@ -141,3 +143,21 @@ def test_audit_records_are_written_and_hide_secrets(
     assert stat.S_IMODE(audit.stat().st_mode) == 0o600
     with pytest.raises(hvac.exceptions.InvalidRequest):
         client.sys.enable_audit_device("file", options={"file_path": "/nowhere/x"}, path="g")
+
+
+def test_memory_is_locked_and_the_number_of_the_process_is_told(
+    running: list[ServerProcess], tmp_path: Path
+) -> None:
+    """`disable_mlock = false` locks or fails; the file goes with the process."""
+    needs("the right to lock memory", met=os.geteuid() == 0)
+    port = free_port()
+    pid_file = tmp_path / "pid"
+    file = configure(tmp_path, port, disable_mlock=False, pid_file=str(pid_file))
+    server = start(running, port, f"-config={file}", log=tmp_path / "log")
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    locked = next(line for line in status.splitlines() if line.startswith("VmLck"))
+
+    assert int(locked.split()[1]) > 10_000
+    assert pid_file.read_text() == f"{server.process.pid}\n"
+    assert server.stop() == 0
+    assert not pid_file.exists()
