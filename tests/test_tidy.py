@@ -12,6 +12,7 @@ from tests.house.source import PACKAGES, ROOT, Finding, Source, assert_none, pla
 Rule = Callable[[Source], Iterator[Finding]]
 
 NOT_MIRRORS: Final = {
+    "tests/server/test_cluster.py": "three server processes together",
     "tests/test_conftest.py": "what pytest does here beyond pytest",
     "tests/test_purity.py": "all of core",
     "tests/test_tidy.py": "all of the project",

@@ -18,11 +18,13 @@ class Call(msgspec.Struct):
     Attributes:
         waiting: the request.
         leader: whom it was sent to.
+        term: the term in which that one led.
         due_ns: when to stop waiting: nobody knows then whether it was executed.
     """
 
     waiting: Waiting
     leader: str
+    term: int
     due_ns: int
 
 

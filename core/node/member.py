@@ -259,8 +259,7 @@ class Node:
             self._seal(now, effects)
         self._journal.prepare(now_ns, effects)
         self._journal.write(raft, now_ns, effects)
-        for outgoing in self._journal.release(raft):
-            effects.append(Send(outgoing.receiver, outgoing.message))  # noqa: PERF401 -- few
+        effects += [Send(each.receiver, each.message) for each in self._journal.release(raft)]
         if raft.configuration is not self._admitted:
             self._admitted = raft.configuration
             effects.append(AdmitPeers(raft.configuration))

@@ -94,26 +94,28 @@ class ReadQueue:
         self.count = 0
         return waiting
 
-    def overdue(self, now_ns: int) -> list[Waiting]:
-        """Return the reads whose client waits no more."""
+    def overdue(self, now_ns: int, patience_ns: int) -> list[Waiting]:
+        """Return the reads that nobody waits for any more, or that no leader confirms."""
         overdue: list[Waiting] = []
-        self._gathering = _split(self._gathering, now_ns, overdue)
+
+        def split(batch: list[Waiting]) -> list[Waiting]:
+            overdue.extend(each for each in batch if now_ns >= each.due_ns(patience_ns))
+            return [each for each in batch if now_ns < each.due_ns(patience_ns)]
+
+        self._gathering = split(self._gathering)
         for batch in self._asked.values():
-            batch.waiting = _split(batch.waiting, now_ns, overdue)
-        self._confirmed = [
-            (index, _split(batch, now_ns, overdue)) for index, batch in self._confirmed
-        ]
+            batch.waiting = split(batch.waiting)
+        self._confirmed = [(index, split(batch)) for index, batch in self._confirmed]
         return self._let_go(overdue)
 
-    @property
-    def deadline_ns(self) -> int:
-        """When a question must be repeated or a read is overdue."""
+    def deadline_ns(self, patience_ns: int) -> int:
+        """Return when a question must be repeated or a read is overdue."""
         due_ns = NEVER
         retry_ns = self._settings.raft.election_timeout_min_ns
         for batch in self._asked.values():
             due_ns = min(due_ns, batch.asked_ns + retry_ns)
         for waiting in self._all():
-            due_ns = min(due_ns, waiting.deadline_ns)
+            due_ns = min(due_ns, waiting.due_ns(patience_ns))
         return due_ns
 
     def _all(self) -> Iterable[Waiting]:
@@ -126,8 +128,3 @@ class ReadQueue:
     def _let_go(self, waiting: list[Waiting]) -> list[Waiting]:
         self.count -= len(waiting)
         return waiting
-
-
-def _split(batch: list[Waiting], now_ns: int, overdue: list[Waiting]) -> list[Waiting]:
-    overdue += [waiting for waiting in batch if now_ns >= waiting.deadline_ns]
-    return [waiting for waiting in batch if now_ns < waiting.deadline_ns]

@@ -52,6 +52,7 @@ class Serving:
         "_audit_lines",
         "_audit_sequence",
         "_calls",
+        "_declined",
         "_effects",
         "_gated",
         "_gated_now",
@@ -65,6 +66,7 @@ class Serving:
         "_settings",
         "_store",
         "_uncommitted",
+        "_uncommitted_count",
         "_unled",
         "touched",
         "vault",
@@ -96,8 +98,10 @@ class Serving:
         self._gated: dict[int, list[Waiting]] = {}
         self._unled: deque[Waiting] = deque()
         self._calls: dict[int, Call] = {}
+        self._declined = ("", 0)
         self._seen_calls = SeenCalls()
         self._uncommitted: dict[int, list[Uncommitted]] = {}
+        self._uncommitted_count = 0
         self._reads = ReadQueue(settings)
 
     def begin_turn(self, now: Now, effects: list[Effect]) -> None:
@@ -159,15 +163,11 @@ class Serving:
         if message.response is not None:
             self._effects.append(Answer(call.waiting.handle, message.response))
         else:
+            self._declined = (call.leader, call.term)
             self._await_leader(call.waiting)
 
     def _crowded(self) -> bool:
-        waiting = (
-            len(self._unled)
-            + len(self._calls)
-            + self._reads.count
-            + sum(len(batch) for batch in self._uncommitted.values())
-        )
+        waiting = len(self._unled) + len(self._calls) + self._reads.count + self._uncommitted_count
         return waiting >= self._settings.requests.waiting_max
 
     def _serve(self, waiting: Waiting) -> None:
@@ -253,9 +253,6 @@ class Serving:
             self._forward(waiting)
 
     def _execute(self, vault: Vault, waiting: Waiting) -> None:
-        if not self._may_propose(0):
-            self._fail(vault, waiting, answers.NO_ROOM)
-            return
         transaction = Transaction(self._store)
         outcome = vault.write(
             waiting.plan, waiting.request, transaction, self._raft.wall_ns, waiting.unwritable
@@ -277,6 +274,7 @@ class Serving:
             term = self._raft.log.term_at(index) or 0
             entry = Uncommitted(waiting, outcome, term, wrote)
             self._uncommitted.setdefault(index, []).append(entry)
+            self._uncommitted_count += 1
         elif outcome.action is not None:
             self._carry_out(waiting, outcome, outcome.action)
         else:
@@ -314,6 +312,7 @@ class Serving:
         """Answer what waited for this entry."""
         for uncommitted in self._uncommitted.pop(entry.index, ()):
             check(uncommitted.term == entry.term, "another entry than the one that was awaited")
+            self._uncommitted_count -= 1
             self._await_commit(uncommitted.waiting, uncommitted.outcome, 0, wrote=True)
 
     def lost_leadership(self) -> None:
@@ -331,6 +330,7 @@ class Serving:
             else:
                 entries += batch
         self._uncommitted = committed
+        self._uncommitted_count -= len(entries)
         self._store.drop_pending()
         for entry in entries:
             if entry.wrote:
@@ -357,7 +357,7 @@ class Serving:
             return
         self._last_call += 1
         due_ns = min(waiting.deadline_ns, now_ns + self._patience_ns())
-        self._calls[self._last_call] = Call(waiting, leader, due_ns)
+        self._calls[self._last_call] = Call(waiting, leader, raft.term, due_ns)
         self._effects.append(
             Send(
                 leader,
@@ -430,9 +430,14 @@ class Serving:
     # -- waiting ----------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Take up what waited for a leader, once there is one that can execute."""
+        """Take up what waited for a leader, once there is one that can execute.
+
+        Who has declined a call leads no more in that term: it is not asked again and again.
+        """
         raft = self._raft
-        if self._unled and (self._leads() or (raft.leader and raft.leadership is None)):
+        leader = (raft.leader, raft.term)
+        follows = raft.leader and raft.leadership is None and leader != self._declined
+        if self._unled and (follows or self._leads()):
             unled, self._unled = self._unled, deque()
             for waiting in unled:
                 self._replan(waiting)
@@ -475,11 +480,12 @@ class Serving:
         if not (self._unled or self._calls or self._reads.count):
             return NEVER
         due_ns = NEVER
+        patience_ns = self._patience_ns()
         for waiting in self._unled:
-            due_ns = min(due_ns, waiting.deadline_ns, waiting.since_ns + self._patience_ns())
+            due_ns = min(due_ns, waiting.due_ns(patience_ns))
         for call in self._calls.values():
             due_ns = min(due_ns, call.due_ns)
-        return min(due_ns, self._reads.deadline_ns)
+        return min(due_ns, self._reads.deadline_ns(patience_ns))
 
     def tick(self) -> None:
         """Answer what has waited too long."""
@@ -487,7 +493,7 @@ class Serving:
         patience_ns = self._patience_ns()
         kept: deque[Waiting] = deque()
         for waiting in self._unled:
-            if now_ns >= min(waiting.deadline_ns, waiting.since_ns + patience_ns):
+            if now_ns >= waiting.due_ns(patience_ns):
                 self._finish(waiting, answers.NO_LEADER)
             else:
                 kept.append(waiting)
@@ -495,7 +501,7 @@ class Serving:
         overdue = [number for number, call in self._calls.items() if now_ns >= call.due_ns]
         for number in overdue:
             self._finish(self._calls.pop(number).waiting, answers.UNKNOWN_OUTCOME)
-        for waiting in self._reads.overdue(now_ns):
+        for waiting in self._reads.overdue(now_ns, patience_ns):
             self._finish(waiting, answers.NO_LEADER)
 
     def drop_all(self, response: Response) -> None:
@@ -512,6 +518,7 @@ class Serving:
         self._gated_now = []
         self._gated.clear()
         self._uncommitted.clear()
+        self._uncommitted_count = 0
         self._calls.clear()
         for waiting in everything:
             self._finish(waiting, response)

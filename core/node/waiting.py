@@ -34,6 +34,10 @@ class Waiting(msgspec.Struct):
     since_ns: int = 0
     unwritable: tuple[str, ...] = ()
 
+    def due_ns(self, patience_ns: int) -> int:
+        """Return when to stop waiting for a leader that can serve it (monotonic)."""
+        return min(self.deadline_ns, self.since_ns + patience_ns)
+
 
 class Uncommitted(msgspec.Struct):
     """A request that was executed; its answer waits for a commit.

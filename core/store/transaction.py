@@ -87,7 +87,7 @@ class Snapshot:
         """Yield applied keys and values in order."""
         return self._store.iterate(start, stop)
 
-    def put(self, key: bytes, value: bytes) -> None:  # noqa: ARG002 -- a Writer's names
+    def put(self, key: bytes, value: bytes) -> None:  # noqa: ARG002 -- as in Writer
         """Refuse.
 
         Raises:
@@ -103,7 +103,7 @@ class Snapshot:
         """
         raise WouldWrite
 
-    def delete(self, key: bytes) -> None:  # noqa: ARG002 -- a Writer's names
+    def delete(self, key: bytes) -> None:  # noqa: ARG002 -- as in Writer
         """Refuse.
 
         Raises:

@@ -7,6 +7,7 @@ good for (`core.vault.token_lifetime`).
 import re
 from typing import Any, Final
 
+from core.check import check
 from core.engines.call import RequestError
 from core.vault import fields
 from core.vault.context import Context
@@ -27,6 +28,8 @@ USES_MAX: Final = 1 << 31
 
 _VISIBLE: Final = re.compile(r"[!-~]+").fullmatch
 """What passes through any header."""
+_DIGITS: Final = re.compile(r"[0-9]{1,10}").fullmatch
+"""As many as `USES_MAX` has."""
 _NOT_SHOWN: Final = re.compile(r"[^a-zA-Z0-9-]")
 _RESERVED_PREFIXES: Final = ("hvs.", "hvb.", "hvr.", "s.", "b.", "r.")
 
@@ -34,7 +37,7 @@ _RESERVED_PREFIXES: Final = ("hvs.", "hvb.", "hvr.", "s.", "b.", "r.")
 def create(context: Context, *, orphan: bool) -> Reply:
     """Create a token as the body asks, within what the caller's own token allows."""
     body = context.body
-    caller = _caller(context)
+    caller = caller_of(context)
     tokens = context.services.tokens
     if caller.uses_left:
         raise RequestError(400, "restricted use token cannot generate child tokens")
@@ -44,7 +47,7 @@ def create(context: Context, *, orphan: bool) -> Reply:
     has_sudo = _has_sudo(context)
     policies, warnings = _policies(context, caller, has_sudo=has_sudo)
     orphan = orphan or _orphan(body, has_sudo=has_sudo)
-    ancestors = 0 if orphan else (tokens.generations(context.transaction, caller) or 0) + 1
+    ancestors = 0 if orphan else tokens.generations(context.transaction, caller) + 1
     if ancestors >= GENERATIONS_MAX:
         raise RequestError(400, f"a tree of tokens has at most {GENERATIONS_MAX} generations")
     period_s = _duration(body, "period")
@@ -70,6 +73,13 @@ def create(context: Context, *, orphan: bool) -> Reply:
     return Reply(auth=auth_of(entry, token), warnings=(*grant.warnings, *warnings))
 
 
+def caller_of(context: Context) -> TokenEntry:
+    """Return the token of whoever asks; none of these paths is run without one."""
+    check(context.token is not None, "a path that needs a token is run with one")
+    assert context.token is not None
+    return context.token
+
+
 def auth_of(entry: TokenEntry, token: str) -> Auth:
     """Return the `auth` object that hands out or renews a token."""
     return Auth(
@@ -83,12 +93,6 @@ def auth_of(entry: TokenEntry, token: str) -> Auth:
         max(entry.uses_left, 0),
         entry.display_name,
     )
-
-
-def _caller(context: Context) -> TokenEntry:
-    if context.token is None:
-        raise RequestError(403, "permission denied")
-    return context.token
 
 
 def _has_sudo(context: Context) -> bool:
@@ -248,7 +252,7 @@ def _uses(body: dict[str, Any]) -> int:
     uses = body.get("num_uses")
     if uses is None:
         return 0
-    if isinstance(uses, str) and uses.isascii() and uses.isdigit():
+    if isinstance(uses, str) and _DIGITS(uses):
         uses = int(uses)
     if type(uses) is not int or not 0 <= uses <= USES_MAX:
         raise RequestError(400, f"num_uses must be a whole number from 0 to {USES_MAX}")

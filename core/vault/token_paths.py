@@ -13,7 +13,7 @@ from core.vault.duration import parse_duration_s
 from core.vault.reply import Reply, listing
 from core.vault.rfc3339 import format_ns
 from core.vault.routes import Route
-from core.vault.token_creation import auth_of, create
+from core.vault.token_creation import auth_of, caller_of, create
 from core.vault.token_entry import SPENT, TokenEntry
 from core.vault.token_lifetime import renewal_grant
 
@@ -44,9 +44,7 @@ def _named_token(context: Context) -> tuple[str, TokenEntry]:
 
 
 def _own_token(context: Context) -> tuple[str, TokenEntry]:
-    if context.token is None:
-        raise RequestError(403, "permission denied")
-    return context.request.token, context.token
+    return context.request.token, caller_of(context)
 
 
 def _by_accessor(context: Context) -> TokenEntry:

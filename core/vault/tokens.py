@@ -86,11 +86,27 @@ class Tokens:
         return entry
 
     def find_named(self, reader: Reader, name: str) -> TokenEntry | None:
-        """Return the entry with this name, unless an ancestor is gone."""
-        entry = self._load(reader, name)
-        if entry is None or not entry.parent:
-            return entry
-        return None if self.generations(reader, entry) is None else entry
+        """Return the entry with this name, unless an ancestor is gone.
+
+        Each request comes by here, so what is cached is compared on the spot.
+        """
+        cache = self._cache
+        found = None
+        for _ in range(GENERATIONS_MAX):
+            cached = cache.get(name)
+            if cached is not None and cached[1] == reader.get(cached[0]):
+                entry = cached[2]
+            else:
+                loaded = self._load(reader, name)
+                if loaded is None:
+                    return None
+                entry = loaded
+            if found is None:
+                found = entry
+            name = entry.parent
+            if not name:
+                return found
+        raise InvariantBroken(f"a token has {GENERATIONS_MAX} ancestors or more")
 
     def find_accessor(self, reader: Writer, accessor: str) -> TokenEntry | None:
         """Return the entry with this accessor, unless an ancestor is gone."""
@@ -115,25 +131,20 @@ class Tokens:
         """Tell whether an entry that was found may still be used at this time."""
         return entry.uses_left != SPENT and (not entry.expires_ns or wall_ns < entry.expires_ns)
 
-    def generations(self, reader: Reader, entry: TokenEntry) -> int | None:
-        """Return how many ancestors a token has; None if one of them is gone."""
+    def generations(self, reader: Reader, entry: TokenEntry) -> int:
+        """Return how many ancestors a token has, at most `GENERATIONS_MAX`."""
         for count in range(GENERATIONS_MAX):
-            if not entry.parent:
-                return count
-            ancestor = self._load(reader, entry.parent)
+            ancestor = self._load(reader, entry.parent) if entry.parent else None
             if ancestor is None:
-                return None
+                return count
             entry = ancestor
-        raise InvariantBroken(f"a token has {GENERATIONS_MAX} ancestors or more")
+        return GENERATIONS_MAX
 
     def _load(self, reader: Reader, name: str) -> TokenEntry | None:
-        cached = self._cache.get(name)
-        key = cached[0] if cached is not None else self._key(name)
+        key = self._key(name)
         sealed = reader.get(key)
         if sealed is None:
             return None
-        if cached is not None and cached[1] == sealed:
-            return cached[2]
         entry = self._open(key, sealed)
         if len(self._cache) >= CACHED_MAX:
             self._cache.clear()
@@ -264,13 +275,11 @@ class Tokens:
 
     def orphan_children(self, transaction: Writer, entry: TokenEntry, limit: int) -> bool:
         """Make the children of a token orphans; False if there are more than `limit`."""
-        family = self._family(entry.name)
-        if transaction.get(family) is None:
+        if transaction.get(self._family(entry.name)) is None:
             return True
         children = self._children(transaction, entry.name, limit + 1)
         if len(children) > limit:
             return False
-        transaction.delete(family)
         storage = self._storage(transaction)
         for name in children:
             child = self._read(transaction, name)

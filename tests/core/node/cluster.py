@@ -36,6 +36,7 @@ class Machine:
         disk: its durable state.
         node: the running node; None while it is down.
         audit: the audit records that it has written, one text for each append.
+        full: there is no room for further segments.
         unwritable: paths of audit files that can't be written to.
         reports: what an operator would find in its log.
         identities: the credentials that it was given.
@@ -50,6 +51,7 @@ class Machine:
         self.node: Node | None = None
         self.lives = 0
         self.audit: list[bytes] = []
+        self.full = False
         self.unwritable: tuple[str, ...] = ()
         self.reports: list[str] = []
         self.identities: list[effects.IssueIdentity] = []
@@ -207,6 +209,8 @@ class Cluster:
                 machine.reports.append(effect.text)
             case effects.Halt():
                 raise AssertionError(f"{machine.name}: {effect.reason}")
+            case effects.PrepareSegment() if machine.full:
+                return events.SegmentRefused(effect.number, "no space left")
             case _:
                 return _keep(machine.disk, effect)
         return None

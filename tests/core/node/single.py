@@ -111,7 +111,7 @@ class SingleNode:
                 self.audit[file] = self.audit.get(file, b"") + lines
         return events.AuditAppended(effect.sequence, failed)
 
-    def sleep(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Let time pass, with every turn that is due meanwhile."""
         end_ns = self.monotonic_ns + int(seconds * NANOSECONDS_PER_SECOND)
         for _ in range(STEPS_MAX):
@@ -151,7 +151,7 @@ class SingleNode:
         for _ in range(STEPS_MAX):
             if handle in self._answers:
                 return self._answers.pop(handle)
-            self.sleep(0.05)
+            self.pass_time(0.05)
         raise AssertionError("no answer")
 
     def answers_to(self, handle: int) -> list[Response]:
@@ -169,7 +169,7 @@ class SingleNode:
     def unseal(self) -> None:
         """Give the node its only share, and let it lead."""
         assert self.ask("update", "sys/unseal", {"key": self.keys[0]}).status == 200
-        self.sleep(2)
+        self.pass_time(2)
 
 
 def decoded(response: Response) -> dict[str, Any]:

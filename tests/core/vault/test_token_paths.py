@@ -1,10 +1,14 @@
 """`auth/token/` as clients see it, on a real node."""
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from core.request import Operation
+from core.vault import token_paths
 from tests.core.node.single import SingleNode, decoded, errors
+
+READS: Final[tuple[Operation, ...]] = ("read", "update")
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ def test_a_token_expires(node: SingleNode) -> None:
     auth = create(node, policies=["default"], ttl="10s")
 
     assert opens(node, auth["client_token"])
-    node.sleep(11)
+    node.pass_time(11)
     assert not opens(node, auth["client_token"])
     found = node.ask("update", "auth/token/lookup-accessor", {"accessor": auth["accessor"]})
     assert found.status == 403
@@ -101,7 +105,7 @@ def test_a_token_is_renewed_from_now(node: SingleNode) -> None:
     """Renewal counts from now; the limits count from when it was created."""
     auth = create(node, policies=["default"], ttl="60s", explicit_max_ttl="100s")
     token = auth["client_token"]
-    node.sleep(50)
+    node.pass_time(50)
 
     renewed = node.ask("update", "auth/token/renew-self", {"increment": "30s"}, token)
     assert decoded(renewed)["auth"]["lease_duration"] == 30
@@ -113,7 +117,7 @@ def test_a_token_is_renewed_from_now(node: SingleNode) -> None:
     )
     assert decoded(by_accessor)["auth"]["lease_duration"] == 5
     assert lookup(node, token)["last_renewal_time"] == 1_790_000_052
-    node.sleep(6)
+    node.pass_time(6)
     assert not opens(node, token)
 
 
@@ -121,7 +125,7 @@ def test_a_periodic_token_lives_as_long_as_it_is_renewed(node: SingleNode) -> No
     """Each renewal is for its period."""
     token = create(node, policies=["default"], period="30s")["client_token"]
     for _ in range(3):
-        node.sleep(20)
+        node.pass_time(20)
         renewed = node.ask("update", "auth/token/renew-self", token=token)
         assert decoded(renewed)["auth"]["lease_duration"] == 30
 
@@ -174,7 +178,7 @@ def test_a_bad_increment_is_refused(node: SingleNode) -> None:
 def test_a_token_that_reached_its_maximum_cannot_be_renewed(node: SingleNode) -> None:
     """Nothing is left to grant."""
     token = create(node, policies=["default"], ttl="10s", explicit_max_ttl="10s")["client_token"]
-    node.sleep(9.9)
+    node.pass_time(9.9)
     response = node.ask("update", "auth/token/renew-self", token=token)
 
     assert (response.status, errors(response)) == (400, ["past the max TTL, cannot renew"])
@@ -295,6 +299,47 @@ def test_a_large_tree_opens_nothing_at_once_and_is_swept(node: SingleNode) -> No
     node.ask("update", "auth/token/revoke", {"token": parent["client_token"]})
 
     assert not any(opens(node, child) for child in children)
-    node.sleep(5)
+    node.pass_time(5)
     keys = decoded(node.ask("list", "auth/token/accessors/"))["data"]["keys"]
     assert len(keys) == 1
+
+
+def test_who_names_no_token_looks_up_the_own(node: SingleNode) -> None:
+    """By either method."""
+    for operation in READS:
+        data = decoded(node.ask(operation, "auth/token/lookup"))["data"]
+
+        assert data["id"] == node.root_token
+
+
+@pytest.mark.parametrize("increment", [True, [], "1h1h1"])
+def test_an_increment_is_a_duration(node: SingleNode, increment: object) -> None:
+    """Nothing else is."""
+    token = create(node, policies=["default"])["client_token"]
+    response = node.ask("update", "auth/token/renew-self", {"increment": increment}, token)
+
+    assert (response.status, errors(response)) == (400, ["increment must be a duration"])
+
+
+def test_a_negative_increment_asks_for_nothing(node: SingleNode) -> None:
+    """The token is renewed for as long as before."""
+    token = create(node, policies=["default"], ttl=60)["client_token"]
+    response = node.ask("update", "auth/token/renew-self", {"increment": -5}, token)
+
+    assert decoded(response)["auth"]["lease_duration"] == 60
+
+
+def test_too_many_children_are_not_made_orphans(
+    node: SingleNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token stays, too."""
+    monkeypatch.setattr(token_paths, "ORPHANED_AT_ONCE_MAX", 1)
+    parent = create(node)["client_token"]
+    children = [create(node, parent)["client_token"] for _ in range(2)]
+    response = node.ask("update", "auth/token/revoke-orphan", {"token": parent})
+
+    assert (response.status, errors(response)) == (
+        400,
+        ["the token has more than 1 children; revoke some first"],
+    )
+    assert all(opens(node, token) for token in (parent, *children))

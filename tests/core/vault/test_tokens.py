@@ -168,12 +168,10 @@ def test_a_spent_token_serves_nothing_else() -> None:
     spent = held.use(token)
 
     assert not held.tokens.is_live(spent, held.wall_ns)
-    for forbidden in (
-        lambda: held.extend(spent, 60),
-        lambda: held.apply(lambda transaction: held.tokens.use(transaction, spent)),
-    ):
-        with pytest.raises(InvariantBroken):
-            forbidden()
+    with pytest.raises(InvariantBroken):
+        held.extend(spent, 60)
+    with pytest.raises(InvariantBroken):
+        held.apply(lambda transaction: held.tokens.use(transaction, spent))
     held.revoke(spent)
     assert [] == held.records()
 
@@ -199,7 +197,7 @@ def test_a_sweep_removes_what_has_expired_and_no_more() -> None:
     expiring, _ = held.create(ttl_s=10)
 
     assert 0 == held.sweep()
-    held.sleep(10)
+    held.pass_time(10)
     assert 1 == held.sweep()
     assert before == held.records()
     assert [True, True, False] == [held.opens(token) for token in (lasting, later, expiring)]
@@ -212,7 +210,7 @@ def test_a_sweep_is_bounded_with_all_that_it_does() -> None:
         held.create(parent)
     for _ in range(3):
         held.create(ttl_s=2)
-    held.sleep(5)
+    held.pass_time(5)
 
     assert [3, 3, 2, 0] == [held.sweep(3) for _ in range(4)]
     assert [] == held.records()
@@ -221,15 +219,15 @@ def test_a_sweep_is_bounded_with_all_that_it_does() -> None:
 def test_a_renewed_token_expires_later() -> None:
     held = TokenStore()
     token, entry = held.create(ttl_s=10)
-    held.sleep(5)
+    held.pass_time(5)
     renewed = held.extend(entry, 10)
-    held.sleep(6)
+    held.pass_time(6)
 
     assert renewed == held.find(token)
     assert (10, held.wall_ns - SECOND_NS) == (renewed.ttl_s, renewed.renewed_ns + 5 * SECOND_NS)
     assert 0 == held.sweep()
     assert held.opens(token)
-    held.sleep(4)
+    held.pass_time(4)
     assert 1 == held.sweep()
     assert [] == held.records()
 
@@ -292,7 +290,7 @@ def test_what_expired_under_an_expired_parent_is_removed_once() -> None:
     held = TokenStore()
     _, parent = held.create(ttl_s=1)
     held.create(parent, ttl_s=2)
-    held.sleep(3)
+    held.pass_time(3)
 
     assert 2 == held.sweep()
     assert [] == held.records()

@@ -115,7 +115,7 @@ class TokenStore:
         """Sweep once."""
         return self.apply(lambda transaction: self.tokens.sweep(transaction, self.wall_ns, limit))
 
-    def sleep(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         """Let time go by."""
         self.wall_ns += int(seconds * NANOSECONDS_PER_SECOND)
 

@@ -1,0 +1,99 @@
+"""Membership and leadership as operators change them, on real nodes."""
+
+import pytest
+
+from core import events
+from core.node.administration import STEP_DOWN_PAUSE_NS
+from core.request import Response
+from tests.core.node.cluster import Cluster
+from tests.core.node.single import decoded, errors
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    """Three open members, of which the first leads."""
+    return Cluster().open()
+
+
+def remove(cluster: Cluster, server: str, name: str = "n1") -> Response:
+    return cluster.request(name, "update", "sys/storage/raft/remove-peer", {"server_id": server})
+
+
+def test_a_member_is_removed_by_id_or_label(cluster: Cluster) -> None:
+    """The rest goes on; the last voter stays."""
+    assert remove(cluster, "n3").status == 204
+    assert remove(cluster, "n2-label").status == 204
+    configuration = cluster.machines["n1"].running.raft.configuration
+    assert (configuration.incoming, list(configuration.members)) == (("n1",), ["n1"])
+    last = remove(cluster, "n1")
+    assert (last.status, errors(last)) == (400, ["the last voter cannot be removed"])
+    unknown = remove(cluster, "n3")
+    assert errors(unknown) == ["no member is called 'n3'"]
+    assert cluster.request("n1", "update", "kv/a", {"b": "2"}).status == 204
+
+
+def test_a_leader_may_remove_itself(cluster: Cluster) -> None:
+    """The others choose another, and it knows that it belongs no more."""
+    assert remove(cluster, "n1", "n2").status == 204
+    cluster.run(5, lambda: cluster.leader in ("n2", "n3"))
+    assert cluster.request("n2", "update", "kv/a", {"b": "2"}).status == 204
+    cluster.run(1)
+    assert cluster.request("n1", "read", "sys/health").status == 530
+    shown = decoded(cluster.request("n1", "read", "sys/seal-status"))
+    assert shown["removed_from_cluster"] is True
+    assert decoded(cluster.request("n1", "read", "sys/health"))["removed_from_cluster"] is True
+
+
+def test_one_membership_change_at_a_time(cluster: Cluster) -> None:
+    """The second is refused until the first is committed."""
+    for machine in cluster.machines.values():
+        machine.held = (events.LogWritten,)
+    first = cluster.ask("n1", "update", "sys/storage/raft/remove-peer", {"server_id": "n3"})
+    second = remove(cluster, "n2")
+    assert (second.status, second.headers) == (503, {"Retry-After": "1"})
+    for name in cluster.machines:
+        cluster.release(name)
+    assert cluster.answer(first).status == 204
+
+
+def test_a_removed_member_may_join_again(cluster: Cluster) -> None:
+    """As a new one, once it has forgotten everything."""
+    assert remove(cluster, "n3").status == 204
+    cluster.crash("n3")
+    fresh = Cluster(3)
+    cluster.machines["n3"].disk = fresh.machines["n3"].disk
+    cluster.start("n3")
+    assert cluster.join("n3").status == 200
+    cluster.unseal("n3")
+    cluster.run(5, lambda: cluster.votes("n3"))
+
+    assert decoded(cluster.request("n3", "read", "kv/a"))["data"] == {"b": "1"}
+
+
+def test_a_leader_that_stepped_down_holds_back(cluster: Cluster) -> None:
+    """Alone it leads again after the pause."""
+    assert cluster.request("n1", "update", "sys/step-down").status == 204
+    cluster.run(1, lambda: cluster.leader in ("n2", "n3"))
+    assert cluster.leader in ("n2", "n3")
+
+    alone = Cluster(1)
+    alone.init()
+    assert alone.request("n1", "update", "sys/step-down").status == 204
+    alone.run(STEP_DOWN_PAUSE_NS / 1e9 - 1)
+    assert alone.leader == ""
+    alone.run(2)
+    assert alone.leader == "n1"
+
+
+def test_a_transfer_that_fails_is_given_up(cluster: Cluster) -> None:
+    """The leader goes on with what waited meanwhile."""
+    cluster.cut = {("n1", "n2"), ("n1", "n3")}
+    down = cluster.ask("n1", "update", "sys/step-down")
+    cluster.run(0.001)
+    assert cluster.answer(down).status == 204
+    write = cluster.ask("n1", "update", "kv/a", {"b": "2"})
+    cluster.run(0.2)
+    assert not cluster.answered(write)
+    cluster.cut.clear()
+
+    assert cluster.answer(write).status == 204

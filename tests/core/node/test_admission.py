@@ -1,0 +1,320 @@
+"""Joining a cluster, from the question to the vote."""
+
+import base64
+from typing import Any
+
+import msgspec
+import pytest
+
+from core import events
+from core.moment import NANOSECONDS_PER_SECOND
+from core.request import Request, Response
+from core.vault import joining
+from tests.core.node.cluster import Cluster
+from tests.core.node.single import SingleNode, decoded, errors
+
+JOIN = 1_000
+ADDRESS = {"leader_api_addr": "http://other:8200"}
+BODY = msgspec.json.encode(ADDRESS)
+REQUEST = Request("update", "sys/storage/raft/join", "", BODY)
+
+
+def challenge(**changes: object) -> Response:
+    """Return a cluster's answer to who wants to join, with some fields changed."""
+    data: dict[str, object] = {
+        "challenge": base64.b64encode(b"c" * 64).decode(),
+        "ticket": "ticket",
+        "seal_config": {"secret_shares": 1, "secret_threshold": 1},
+    }
+    return Response(200, msgspec.json.encode({"data": {**data, **changes}}))
+
+
+def asking(**fields: object) -> SingleNode:
+    """Return a node that has asked to join under the handle `JOIN`."""
+    node = SingleNode()
+    body = msgspec.json.encode({**ADDRESS, **fields})
+    request = msgspec.structs.replace(REQUEST, body=body)
+    node.turn(events.Asked(JOIN, request, 10**9))
+    return node
+
+
+def answer(node: SingleNode, response: Response, path: str = joining.CHALLENGE_PATH) -> None:
+    node.turn(events.ClusterAnswered(path, response))
+
+
+# -- between real nodes -----------------------------------------------------------------------
+
+
+def test_a_joiner_becomes_a_voter() -> None:
+    """It has a certificate by then, and everybody knows its addresses."""
+    cluster = Cluster(2)
+    cluster.init()
+    assert decoded(cluster.join("n2")) == {"joined": True}
+    shown = decoded(cluster.request("n2", "read", "sys/seal-status"))
+    assert (shown["initialized"], shown["sealed"]) == (False, True)
+
+    cluster.unseal("n2")
+    cluster.run(5, lambda: cluster.votes("n2"))
+    (identity,) = cluster.machines["n2"].identities
+    (own,) = cluster.machines["n1"].identities
+    assert identity.authority == own.authority
+    assert identity.cluster == own.cluster != ""
+    assert identity.certificate != own.certificate
+    member = cluster.machines["n1"].running.raft.configuration.members["n2"]
+    assert (member.name, member.api_address) == ("n2-label", "http://n2:8200")
+    shown = decoded(cluster.request("n2", "read", "sys/seal-status"))
+    assert (shown["initialized"], shown["cluster_id"]) == (True, own.cluster)
+
+
+def test_a_joiner_that_is_not_to_vote_only_learns() -> None:
+    """However long it has been caught up."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2", non_voter=True)
+    cluster.unseal("n2")
+    cluster.run(5)
+    configuration = cluster.machines["n2"].running.raft.configuration
+
+    assert (configuration.incoming, configuration.learners) == (("n1",), ("n2",))
+    assert cluster.request("n2", "read", "sys/mounts").status == 200
+
+
+def test_several_shares_are_asked_for_one_by_one() -> None:
+    """The joiner learned from the cluster how many there are."""
+    cluster = Cluster(2)
+    cluster.init(3, 2)
+    cluster.join("n2")
+    first = cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[0]})
+    assert decoded(first)["progress"] == 1
+    cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[2]})
+    cluster.run(5, lambda: cluster.votes("n2"))
+
+    assert cluster.votes("n2")
+
+
+def test_the_seal_of_another_cluster_opens_nothing() -> None:
+    """The joiner says so at once; with the right one it goes on."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2")
+    wrong = cluster.request("n2", "update", "sys/unseal", {"key": "11" * 32})
+    assert wrong.status == 400
+    assert errors(wrong)[0].startswith("unseal failed: ")
+    assert cluster.machines["n1"].running.raft.configuration.incoming == ("n1",)
+
+    cluster.unseal("n2")
+    cluster.run(5, lambda: cluster.votes("n2"))
+    assert cluster.votes("n2")
+
+
+def test_a_ticket_expires() -> None:
+    """A joiner that was left sealed for too long asks again."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2")
+    cluster.wall_ns += joining.TICKET_LIFETIME_NS + NANOSECONDS_PER_SECOND
+    cluster.run(1)
+    cluster.unseal("n2")
+    cluster.run(1)
+    assert cluster.machines["n2"].reports[-1] == "could not join the cluster"
+    assert cluster.machines["n1"].running.raft.configuration.incoming == ("n1",)
+
+    cluster.join("n2")
+    cluster.unseal("n2")
+    cluster.run(5, lambda: cluster.votes("n2"))
+    assert cluster.votes("n2")
+
+
+def test_a_label_is_taken_once() -> None:
+    """Operators could not tell two members apart."""
+    cluster = Cluster(3)
+    cluster.machines["n3"].info = msgspec.structs.replace(
+        cluster.machines["n3"].info, name="n2-label"
+    )
+    cluster.crash("n3")
+    cluster.start("n3")
+    cluster.init()
+    for name in ("n2", "n3"):
+        cluster.join(name)
+        cluster.unseal(name)
+        cluster.run(1)
+
+    assert cluster.machines["n1"].running.raft.configuration.incoming == ("n1", "n2")
+    assert cluster.machines["n3"].reports[-1] == "could not join the cluster"
+
+
+def test_a_member_may_be_asked_that_does_not_lead() -> None:
+    """It forwards the questions."""
+    cluster = Cluster(3)
+    cluster.init()
+    cluster.join("n2")
+    cluster.unseal("n2")
+    cluster.run(5, lambda: cluster.votes("n2"))
+    body = {"leader_api_addr": "http://n2:8200"}
+    assert cluster.request("n3", "update", "sys/storage/raft/join", body).status == 200
+    cluster.unseal("n3")
+    cluster.run(5, lambda: cluster.votes("n3"))
+    assert cluster.votes("n3")
+
+
+def test_a_member_cannot_join_and_a_joiner_cannot_begin() -> None:
+    """A node belongs to one cluster."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2")
+    again = cluster.join("n1")
+    init = cluster.request("n2", "update", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+
+    assert (again.status, errors(again)) == (400, ["this node belongs to a cluster already"])
+    assert (init.status, errors(init)) == (400, ["Vault is already initialized"])
+
+
+def test_a_cluster_that_is_sealed_takes_nobody_in() -> None:
+    """The joiner is told why."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.request("n1", "update", "sys/seal")
+    refused = cluster.join("n2")
+
+    assert refused.status == 500
+    assert errors(refused)[0].startswith('failed to join: it answered 503 {"errors"')
+    assert cluster.request("n2", "update", "sys/init", {}).status == 400
+
+
+def test_all_members_restart_before_anything_was_flushed() -> None:
+    """What opens them stands in their logs only, and nobody leads before one is open."""
+    cluster = Cluster().open()
+    assert cluster.request("n2", "update", "kv/a", {"b": "2"}).status == 204
+    cluster.run(0.5)
+    for name in cluster.machines:
+        assert cluster.machines[name].disk.base.meta.index == 0
+        cluster.crash(name)
+    for name in cluster.machines:
+        cluster.start(name)
+    cluster.run(5)
+    assert cluster.leader == ""
+    assert decoded(cluster.request("n1", "read", "sys/init")) == {"initialized": True}
+    assert cluster.request("n1", "read", "sys/health").status == 503
+    for name in cluster.machines:
+        assert decoded(cluster.unseal(name))["sealed"] is False
+    cluster.run(5, lambda: cluster.leader)
+
+    for name in cluster.machines:
+        assert decoded(cluster.request(name, "read", "kv/a"))["data"] == {"b": "2"}
+
+
+# -- what a cluster may answer ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(0, b"connection refused"),
+        Response(503, b'{"errors":["Vault is sealed"]}'),
+        Response(200, b""),
+        Response(200, b"\xff"),
+        Response(200, b"[]"),
+        Response(200, b'{"data":null}'),
+        Response(200, b"[" * 100_000),
+        Response(200, b'{"x":' + b"[" * 100_000),
+        challenge(challenge="?"),
+        challenge(challenge=5),
+        challenge(seal_config={}),
+        challenge(seal_config=[]),
+        challenge(seal_config={"secret_shares": 0, "secret_threshold": 0}),
+        challenge(seal_config={"secret_shares": "5", "secret_threshold": 3}),
+        challenge(seal_config={"secret_shares": 5, "secret_threshold": 300}),
+        challenge(ticket=None),
+    ],
+)
+def test_whatever_the_cluster_answers_the_operator_is_told(response: Response) -> None:
+    """And may try again, or begin a cluster here."""
+    node = asking()
+    answer(node, response)
+    answered = node.answers_to(JOIN)
+
+    assert [each.status for each in answered] == [500]
+    assert errors(answered[0])[0].startswith("failed to join: ")
+    assert node.reports[-1].text == "could not join the cluster"
+    assert node.ask("update", "sys/init", {"secret_shares": 1, "secret_threshold": 1}).status == 200
+
+
+@pytest.mark.parametrize("field", ["leader_api_addr", "leader_ca_cert", "leader_tls_servername"])
+def test_a_bad_question_is_refused(field: str) -> None:
+    """Before anybody is asked."""
+    node = SingleNode()
+    response = node.ask("update", "sys/storage/raft/join", {**ADDRESS, field: 5})
+
+    assert (response.status, errors(response)) == (400, [f"{field} must be text"])
+    missing = node.ask("update", "sys/storage/raft/join", {})
+    assert errors(missing) == ["leader_api_addr is required"]
+    assert node.questions == []
+
+
+def test_the_question_says_how_to_reach_the_cluster() -> None:
+    """And who asks."""
+    node = asking(
+        leader_ca_cert="ca",
+        leader_client_cert="cert",
+        leader_client_key="key",
+        leader_tls_servername="name",
+        non_voter=True,
+    )
+    (question,) = node.questions
+
+    assert msgspec.structs.astuple(question.address) == (
+        "http://other:8200",
+        "ca",
+        "cert",
+        "key",
+        "name",
+    )
+    body: dict[str, Any] = msgspec.json.decode(question.body)
+    assert len(base64.b64decode(body.pop("public_key"))) == 32
+    assert (question.path, body) == (
+        joining.CHALLENGE_PATH,
+        {
+            "node_id": "n1",
+            "node_name": "one",
+            "cluster_address": "127.0.0.1:8201",
+            "api_address": "http://127.0.0.1:8200",
+            "non_voter": True,
+        },
+    )
+
+
+def test_answers_that_nobody_waits_for_change_nothing() -> None:
+    """A node that asked no cluster, and a welcome without a proof."""
+    stranger = SingleNode()
+    answer(stranger, challenge())
+    assert stranger.reports == []
+
+    node = asking()
+    answer(node, challenge(welcome=""), joining.ANSWER_PATH)
+    assert (node.answers_to(JOIN), node.identities) == ([], [])
+    answer(node, challenge())
+    answer(node, challenge())
+    assert [each.status for each in node.answers_to(JOIN)] == [200]
+
+
+def test_a_share_before_the_challenge_is_refused() -> None:
+    """Nobody knows yet how many there are."""
+    node = asking()
+
+    assert errors(node.ask("update", "sys/unseal", {"key": "11" * 32})) == [
+        "server is not yet initialized"
+    ]
+
+
+def test_shares_for_one_cluster_are_forgotten_for_the_next() -> None:
+    """Its seal may have other numbers."""
+    node = asking()
+    answer(node, challenge(seal_config={"secret_shares": 5, "secret_threshold": 3}))
+    first = decoded(node.ask("update", "sys/unseal", {"key": "11" * 33}))
+    assert (first["progress"], first["t"], first["n"]) == (1, 3, 5)
+    node.turn(events.Asked(1_001, REQUEST, 10**9))
+    answer(node, challenge())
+    refused = errors(node.ask("update", "sys/unseal", {"key": "11" * 32}))
+
+    assert refused[0].startswith("unseal failed: ")
+    assert "shorter" not in refused[0]

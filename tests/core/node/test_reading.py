@@ -1,0 +1,116 @@
+"""Reads that wait for a read index, without the node around them."""
+
+from typing import cast
+
+import pytest
+
+from core.effects import Effect, Send
+from core.node.reading import ReadQueue
+from core.node.waiting import Waiting
+from core.raft.entry import HardState
+from core.raft.messages import ReadIndexRequest
+from core.raft.state import NEVER, ConfirmedRead, Raft
+from core.request import Request
+from core.settings import RaftSettings, RequestSettings, Settings
+from core.vault.plan import Plan
+from sim.base import MemoryBase
+from tests.core.barrier.helpers import SeededEntropy
+
+RETRY_NS = RaftSettings().election_timeout_min_ns
+PATIENCE_NS = 2 * RaftSettings().election_timeout_max_ns
+
+
+def waiting(handle: int, deadline_ns: int = 10**12) -> Waiting:
+    return Waiting(Request("read", "a"), Plan(writes=False, request_id=""), deadline_ns, handle)
+
+
+def handles(reads: list[Waiting]) -> list[int]:
+    return [read.handle for read in reads]
+
+
+@pytest.fixture
+def raft() -> Raft:
+    """A follower that knows its leader."""
+    raft = Raft("n1", RaftSettings(), SeededEntropy(), MemoryBase(), HardState(0, ""), [], 0)
+    raft.leader = "n2"
+    return raft
+
+
+@pytest.fixture
+def queue() -> ReadQueue:
+    """Batches of two."""
+    return ReadQueue(Settings(requests=RequestSettings(read_index_batch_max=2)))
+
+
+def asked(queue: ReadQueue, raft: Raft, now_ns: int = 0) -> list[int]:
+    """Let the queue ask, and return the numbers of the batches that it asked for."""
+    effects: list[Effect] = []
+    queue.ask(raft, now_ns, effects)
+    sends = [cast("Send", effect) for effect in effects]
+    assert all(send.receiver == "n2" for send in sends)
+    return [cast("ReadIndexRequest", send.message).batch for send in sends]
+
+
+def test_reads_are_asked_for_in_batches(queue: ReadQueue, raft: Raft) -> None:
+    """One at a time, each run when its index has been applied."""
+    for handle in (1, 2, 3):
+        queue.add(waiting(handle))
+    assert (asked(queue, raft), asked(queue, raft), queue.count) == ([1], [], 3)
+    queue.confirmed(ConfirmedRead(1, 7))
+    assert (asked(queue, raft), queue.ready(6)) == ([2], [])
+    assert (handles(queue.ready(7)), queue.count) == ([1, 2], 1)
+    queue.confirmed(ConfirmedRead(1, 7))
+    assert queue.ready(9) == []
+    queue.confirmed(ConfirmedRead(2, 9))
+    assert (handles(queue.ready(9)), queue.count, queue.deadline_ns(PATIENCE_NS)) == ([3], 0, NEVER)
+
+
+def test_nobody_is_asked_without_a_leader(queue: ReadQueue, raft: Raft) -> None:
+    """The reads wait for the next turn."""
+    raft.leader = ""
+    queue.add(waiting(1))
+
+    assert asked(queue, raft) == []
+
+
+def test_a_question_without_an_answer_is_repeated(queue: ReadQueue, raft: Raft) -> None:
+    """Under a new number: the old answer may still come."""
+    queue.add(waiting(1))
+    assert (asked(queue, raft), queue.deadline_ns(PATIENCE_NS)) == ([1], RETRY_NS)
+    assert asked(queue, raft, RETRY_NS - 1) == []
+    assert asked(queue, raft, RETRY_NS) == [2]
+    queue.confirmed(ConfirmedRead(1, 3))
+    assert queue.ready(3) == []
+    assert (queue.refused(1), handles(queue.refused(2)), queue.count) == ([], [1], 0)
+
+
+def test_reads_end_with_the_patience_of_their_clients(queue: ReadQueue, raft: Raft) -> None:
+    """Wherever they wait."""
+    for handle in (1, 2):
+        queue.add(waiting(handle, 10 + handle))
+    asked(queue, raft)
+    queue.confirmed(ConfirmedRead(1, 7))
+    for handle in (3, 4, 5):
+        queue.add(waiting(handle, 10 + handle))
+    asked(queue, raft)
+    assert queue.deadline_ns(PATIENCE_NS) == 11
+
+    assert [handles(queue.overdue(now_ns, PATIENCE_NS)) for now_ns in (10, 11, 13, 14)] == [
+        [],
+        [1],
+        [3, 2],
+        [4],
+    ]
+    assert queue.count == 1
+    assert (handles(queue.take_all()), queue.count) == ([5], 0)
+
+
+def test_reads_that_no_leader_confirms_end_too(queue: ReadQueue, raft: Raft) -> None:
+    """However patient their clients are."""
+    queue.add(waiting(1))
+    asked(queue, raft)
+    queue.confirmed(ConfirmedRead(1, 7))
+
+    assert queue.deadline_ns(PATIENCE_NS) == PATIENCE_NS
+    assert queue.overdue(PATIENCE_NS - 1, PATIENCE_NS) == []
+    assert handles(queue.overdue(PATIENCE_NS, PATIENCE_NS)) == [1]

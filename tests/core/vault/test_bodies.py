@@ -1,0 +1,79 @@
+"""Bodies of requests, and how much of them is taken."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.engines.call import RequestError
+from core.vault import bodies
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+
+
+def nested(depth: int) -> bytes:
+    """Return an object that many levels deep."""
+    return b'{"a":' * (depth - 1) + b"{}" + b"}" * (depth - 1)
+
+
+def refusal(body: bytes) -> str:
+    with pytest.raises(RequestError) as refused:
+        bodies.decode(body)
+    assert refused.value.status == 400
+    return refused.value.messages[0]
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(st.text(max_size=4), VALUES, max_size=4))
+def test_an_object_is_taken_as_it_is(body: dict[str, object]) -> None:
+    """And each of its fields as the text that was sent."""
+    encoded = msgspec.json.encode(body)
+
+    assert bodies.decode(encoded) == body
+    fields = bodies.fields(encoded)
+    assert {name: msgspec.json.decode(raw) for name, raw in fields.items()} == body
+
+
+def test_no_body_is_an_empty_object() -> None:
+    """As many requests have none."""
+    assert (bodies.decode(b""), bodies.fields(b"")) == ({}, {})
+
+
+def test_a_field_keeps_what_a_decoder_would_lose() -> None:
+    """Large numbers and their form."""
+    raw = bodies.fields(b'{"a": 1.50, "b": 12345678901234567890123 }')
+
+    assert {name: bytes(text) for name, text in raw.items()} == {
+        "a": b"1.50",
+        "b": b"12345678901234567890123",
+    }
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b"7", b"{}x", b'{"\xff":1}', b"[" * 10**5])
+def test_what_is_no_object_is_refused(body: bytes) -> None:
+    """Whatever else it is."""
+    assert refusal(body).startswith("failed to parse JSON input: ")
+
+
+def test_limits_are_reached_and_not_exceeded() -> None:
+    """One more is one too many, at any place."""
+    depth, length, count = bodies.DEPTH_MAX, bodies.STRING_BYTES_MAX, bodies.ENTRIES_MAX
+    assert bodies.decode(nested(depth)) != {}
+    assert refusal(nested(depth + 1)) == "JSON input exceeds the depth limit of 500"
+    text = "ä" * (length // 2)
+    for body, longer in (
+        ({"a": [text]}, {"a": [text + "x"]}),
+        ({text: 1}, {text + "x": 1}),
+    ):
+        assert bodies.decode(msgspec.json.encode(body)) == body
+        exceeded = refusal(msgspec.json.encode(longer))
+        assert exceeded == "JSON input exceeds the string limit of 1048576"
+    for many in ([0] * count, {str(number): 0 for number in range(count)}):
+        assert bodies.decode(msgspec.json.encode({"a": many})) == {"a": many}
+    for many in ([0] * (count + 1), {str(number): 0 for number in range(count + 1)}):
+        exceeded = refusal(msgspec.json.encode({"a": {"b": many}}))
+        assert exceeded == "JSON input exceeds the limit of 10000 entries"
