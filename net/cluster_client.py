@@ -9,17 +9,12 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-import trio
 
 from core.effects import AskCluster, ClusterAddress
 from core.events import ClusterAnswered
 from core.request import Response
 
 PATIENCE_S: Final = 10.0
-ATTEMPTS_MAX: Final = 30
-PAUSE_S: Final = 1.0
-"""What is busy, with another membership change for one, is asked again after a second."""
-_UNAVAILABLE: Final = 503
 _NO_ANSWER: Final = 0
 
 
@@ -32,15 +27,7 @@ async def ask_cluster(effect: AskCluster) -> ClusterAnswered:
         async with httpx.AsyncClient(
             verify=_context(address), timeout=PATIENCE_S, follow_redirects=True
         ) as client:
-            for _ in range(ATTEMPTS_MAX):
-                answer = await client.post(
-                    url,
-                    content=effect.body,
-                    extensions=names,
-                )
-                if answer.status_code != _UNAVAILABLE or "retry-after" not in answer.headers:
-                    break
-                await trio.sleep(PAUSE_S)
+            answer = await client.post(url, content=effect.body, extensions=names)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         return ClusterAnswered(effect.path, Response(_NO_ANSWER, reason.encode()))

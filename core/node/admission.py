@@ -23,13 +23,20 @@ from core.effects import (
 )
 from core.engines.call import RequestError
 from core.entropy import Entropy
+from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
 from core.raft.configuration import decode
+from core.raft.state import NEVER
 from core.request import Response
 from core.vault import authority, joining
 from core.vault.envelope import encode, failure
 
+PROOFS_MAX: Final = 60
+"""How often a proof is repeated that the cluster could not look at."""
+PROOF_RETRY_NS: Final = NANOSECONDS_PER_SECOND
+
 _OK: Final = 200
+_CALLERS_FAULT: Final = range(400, 500)
 
 
 class _SealNumbers(msgspec.Struct, frozen=True):
@@ -64,6 +71,7 @@ class Admission:
 
     Attributes:
         config: the numbers of shares of that cluster, once it has told them.
+        deadline_ns: when the proof is repeated (monotonic).
     """
 
     __slots__ = (
@@ -73,10 +81,12 @@ class Admission:
         "_handle",
         "_info",
         "_key",
+        "_proofs_left",
         "_request",
         "_ticket",
         "_unseal_challenge",
         "config",
+        "deadline_ns",
     )
 
     def __init__(self, info: NodeInfo, entropy: Entropy) -> None:
@@ -89,7 +99,9 @@ class Admission:
         self._ticket = ""
         self._challenge = b""
         self._unseal_challenge: tuple[bytes, bytes] | None = None
+        self._proofs_left = 0
         self.config: seal.SealConfig | None = None
+        self.deadline_ns = NEVER
 
     @property
     def under_way(self) -> bool:
@@ -120,6 +132,7 @@ class Admission:
         self._address = address
         self._handle = handle
         self.config = None
+        self.deadline_ns = NEVER
         question = {
             "node_id": info.node,
             "node_name": info.name,
@@ -131,12 +144,21 @@ class Admission:
         effects.append(AskCluster(address, joining.CHALLENGE_PATH, encode(question)))
         return None
 
-    def answered(self, path: str, response: Response, effects: list[Effect]) -> None:
+    def answered(self, path: str, response: Response, now_ns: int, effects: list[Effect]) -> None:
         """Take in the cluster's answer."""
         if self._address is None or self._request is None:
             return
         if response.status != _OK:
-            self._give_up(_reason(response), effects)
+            # It may have no leader now, or be taking in another joiner; a proof stays good.
+            again = path == joining.ANSWER_PATH and response.status not in _CALLERS_FAULT
+            if again and self._proofs_left:
+                self.deadline_ns = now_ns + PROOF_RETRY_NS
+                report = Report(
+                    "the cluster cannot let this node in yet", {"reason": _reason(response)}
+                )
+                effects.append(report)
+            else:
+                self._give_up(_reason(response), effects)
             return
         try:
             if path == joining.CHALLENGE_PATH:
@@ -157,6 +179,20 @@ class Admission:
         context = joining.context_of(self._request)
         challenge = seal.open_challenge(unseal_key, self._challenge, context)
         self._unseal_challenge = (unseal_key, challenge)
+        self._proofs_left = PROOFS_MAX
+        self._send_proof(effects)
+
+    def tick(self, now_ns: int, effects: list[Effect]) -> None:
+        """Repeat a proof that the cluster could not look at."""
+        if now_ns >= self.deadline_ns:
+            self.deadline_ns = NEVER
+            self._send_proof(effects)
+
+    def _send_proof(self, effects: list[Effect]) -> None:
+        if self._address is None or self._unseal_challenge is None:
+            return
+        self._proofs_left -= 1
+        _, challenge = self._unseal_challenge
         proof = {"ticket": self._ticket, "answer": base64.b64encode(challenge).decode()}
         effects.append(AskCluster(self._address, joining.ANSWER_PATH, encode(proof)))
 

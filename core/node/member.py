@@ -148,6 +148,7 @@ class Node:
             self._serving.deadline_ns,
             self._journal.deadline_ns,
             self._upkeep.deadline_ns,
+            self._custody.admission.deadline_ns,
         )
 
     @property
@@ -223,7 +224,9 @@ class Node:
 
     def _cluster_answered(self, event: events.ClusterAnswered) -> None:
         self._quiet = False
-        self._custody.admission.answered(event.path, event.response, self._effects)
+        self._custody.admission.answered(
+            event.path, event.response, self._now.monotonic_ns, self._effects
+        )
 
     def _stop_asked(self, _event: events.StopAsked) -> None:
         self._quiet = False
@@ -269,6 +272,7 @@ class Node:
         dispatch.tick(self.raft, now_ns)
         self._serving.tick()
         self._upkeep.tick(now_ns, effects)
+        self._custody.admission.tick(now_ns, effects)
         vault = self._custody.vault
         if self._upkeep.is_sweep_due(now_ns) and vault is not None:
             transaction = Transaction(self.store)

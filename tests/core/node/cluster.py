@@ -304,6 +304,12 @@ class Cluster:
         ]
         return leaders[0] if len(leaders) == 1 else ""
 
+    def successor(self) -> str:
+        """Wait for another leader than the first member, which may think that it still leads."""
+        others = list(self.machines)[1:]
+        self.run(5, lambda: any(self.machines[name].running.leads for name in others))
+        return next(name for name in others if self.machines[name].running.leads)
+
     def init(self, shares: int = 1, threshold: int = 1) -> None:
         """Let the first member begin a cluster and open it."""
         body = {"secret_shares": shares, "secret_threshold": threshold}

@@ -7,13 +7,17 @@ import msgspec
 import pytest
 
 from core import events
+from core.barrier import seal
 from core.moment import NANOSECONDS_PER_SECOND
+from core.node.admission import PROOFS_MAX
 from core.request import Request, Response
 from core.vault import joining
+from tests.core.barrier.helpers import SeededEntropy
 from tests.core.node.cluster import Cluster
 from tests.core.node.single import SingleNode, decoded, errors
 
 JOIN = 1_000
+SHARE = b"k" * 32
 ADDRESS = {"leader_api_addr": "http://other:8200"}
 BODY = msgspec.json.encode(ADDRESS)
 REQUEST = Request("update", "sys/storage/raft/join", "", BODY)
@@ -201,6 +205,72 @@ def test_all_members_restart_before_anything_was_flushed() -> None:
 
     for name in cluster.machines:
         assert decoded(cluster.request(name, "read", "kv/a"))["data"] == {"b": "2"}
+
+
+def test_members_may_join_at_the_same_time() -> None:
+    """The cluster takes one in after the other; the second proves itself once more."""
+    cluster = Cluster(3)
+    cluster.init()
+    for name in ("n2", "n3"):
+        cluster.join(name)
+    for name in ("n2", "n3"):
+        cluster.ask(name, "update", "sys/unseal", {"key": cluster.keys[0]})
+    cluster.run(5, lambda: cluster.votes("n2") and cluster.votes("n3"))
+
+    assert cluster.votes("n2")
+    assert cluster.votes("n3")
+    assert "the cluster cannot let this node in yet" in cluster.machines["n3"].reports
+
+
+def proving() -> SingleNode:
+    """Return a node that has sent its proof."""
+    node = asking()
+    (question,) = node.questions
+    body: dict[str, Any] = msgspec.json.decode(question.body)
+    joiner = joining.JoinRequest(
+        body["node_id"],
+        body["node_name"],
+        body["cluster_address"],
+        body["api_address"],
+        base64.b64decode(body["public_key"]),
+        body["non_voter"],
+    )
+    _, sealed = seal.seal_challenge(SHARE, joining.context_of(joiner), SeededEntropy())
+    answer(node, challenge(challenge=base64.b64encode(sealed).decode()))
+    assert node.ask("update", "sys/unseal", {"key": SHARE.hex()}).status == 200
+    node.questions.clear()
+    return node
+
+
+@pytest.mark.parametrize("response", [Response(0, b"connection refused"), Response(503)])
+def test_a_proof_that_nobody_could_look_at_is_repeated(response: Response) -> None:
+    """After a pause, and only so often."""
+    node = proving()
+    for count in range(PROOFS_MAX - 1):
+        answer(node, response, joining.ANSWER_PATH)
+        node.pass_time(0.9)
+        assert len(node.questions) == count
+        node.pass_time(0.2)
+        assert len(node.questions) == count + 1
+    assert len({question.body for question in node.questions}) == 1
+    answer(node, response, joining.ANSWER_PATH)
+    node.pass_time(2)
+    assert len(node.questions) == PROOFS_MAX - 1
+    assert node.reports[-1].text == "could not join the cluster"
+
+
+def test_a_proof_that_was_refused_is_not_repeated() -> None:
+    """Nor one that another question has made void."""
+    node = proving()
+    answer(node, Response(400), joining.ANSWER_PATH)
+    node.pass_time(2)
+    assert node.questions == []
+
+    node = proving()
+    answer(node, Response(503), joining.ANSWER_PATH)
+    node.turn(events.Asked(JOIN + 1, REQUEST, 10**9))
+    node.pass_time(2)
+    assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH]
 
 
 # -- what a cluster may answer ----------------------------------------------------------------

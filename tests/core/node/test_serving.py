@@ -1,6 +1,5 @@
 """Each way in which a request can wait, and the one answer that ends it."""
 
-import msgspec
 import pytest
 
 from core import events
@@ -25,26 +24,6 @@ def cluster() -> Cluster:
 
 def value(response: Response) -> object:
     return decoded(response)["data"]["b"]
-
-
-def successor(cluster: Cluster) -> str:
-    """Wait for another leader than the first member, which is cut off."""
-    others = ("n2", "n3")
-    cluster.run(5, lambda: any(cluster.machines[name].running.leads for name in others))
-    return next(name for name in others if cluster.machines[name].running.leads)
-
-
-def audited(cluster: Cluster) -> None:
-    body = {"type": "file", "options": {"file_path": "/audit"}}
-    assert cluster.request("n1", "update", "sys/audit/file", body).status == 204
-    cluster.run(0.5)
-
-
-def records(cluster: Cluster, name: str, path: str) -> list[str]:
-    """Return the kinds of the audit records that a member wrote about a path."""
-    lines = b"".join(cluster.machines[name].audit).splitlines()
-    decoded_lines = [msgspec.json.decode(line) for line in lines]
-    return [line["type"] for line in decoded_lines if line["request"]["path"] == path]
 
 
 # -- the plain ways ---------------------------------------------------------------------------
@@ -167,7 +146,7 @@ def test_reads_that_wait_when_office_is_lost_go_elsewhere(cluster: Cluster) -> N
     cluster.isolate("n1")
     cluster.run(0.6)
     read = cluster.ask("n1", "read", "kv/a")
-    leader = successor(cluster)
+    leader = cluster.successor()
     assert cluster.request(leader, "update", "kv/a", {"b": "2"}).status == 204
     assert not cluster.answered(read)
     cluster.cut.clear()
@@ -191,7 +170,7 @@ def test_writes_go_on_after_a_leader_was_killed(cluster: Cluster) -> None:
     cluster.crash("n1")
     lost = cluster.ask("n3", "update", "kv/a", {"b": "2"})
     assert cluster.answer(lost) == answers.UNKNOWN_OUTCOME
-    leader = successor(cluster)
+    leader = cluster.successor()
     for name in ("n2", "n3"):
         assert cluster.request(name, "update", "kv/a", {"b": leader}).status == 204
 
@@ -211,7 +190,7 @@ def test_stepping_down_disturbs_nobody(cluster: Cluster) -> None:
 def test_whom_a_member_takes_for_the_leader_may_be_none(cluster: Cluster) -> None:
     """It says so, and the request is passed on to the one that is."""
     cluster.isolate("n1")
-    leader = successor(cluster)
+    leader = cluster.successor()
     follower = "n3" if leader == "n2" else "n2"
     cluster.run(1)
     request = cluster.ask("n1", "update", "kv/a", {"b": "2"})
@@ -337,85 +316,6 @@ def test_too_much_that_is_not_committed_is_refused() -> None:
     assert not cluster.answered(first)
 
 
-# -- audit ------------------------------------------------------------------------------------
-
-
-def test_a_write_is_executed_after_its_record_was_written(cluster: Cluster) -> None:
-    """Until then nobody sees it."""
-    audited(cluster)
-    leader = cluster.machines["n1"]
-    leader.held = (events.AuditAppended,)
-    write = cluster.ask("n1", "update", "kv/a", {"b": "2"})
-    cluster.run(0.2)
-    assert not cluster.answered(write)
-    assert records(cluster, "n1", "kv/a") == ["request"]
-    assert value(cluster.request("n2", "read", "kv/a")) == "1"
-
-    cluster.release("n1")
-    assert cluster.answer(write).status == 204
-    assert cluster.effect(write).audited
-    assert records(cluster, "n1", "kv/a") == ["request", "response"]
-
-
-def test_a_write_whose_record_cannot_be_kept_is_not_executed(cluster: Cluster) -> None:
-    """The client learns why, at whichever member."""
-    audited(cluster)
-    cluster.machines["n1"].unwritable = ("/audit",)
-
-    for name in ("n1", "n2"):
-        assert cluster.request(name, "update", "kv/a", {"b": "2"}) == answers.AUDIT_FAILED
-    cluster.machines["n1"].unwritable = ()
-    assert value(cluster.request("n1", "read", "kv/a")) == "1"
-
-
-def test_a_write_whose_leader_changed_while_its_record_was_written(cluster: Cluster) -> None:
-    """It is not executed there any more, and recorded by the leader that executes it."""
-    audited(cluster)
-    cluster.machines["n1"].held = (events.AuditAppended,)
-    own = cluster.ask("n1", "update", "kv/own", {"b": "2"})
-    other = cluster.ask("n2", "update", "kv/other", {"b": "3"})
-    cluster.run(0.01)
-    cluster.isolate("n1")
-    leader = successor(cluster)
-    cluster.cut.clear()
-    cluster.run(0.5)
-    cluster.release("n1")
-
-    assert cluster.answer(own).status == 204
-    assert cluster.answer(other).status in (204, 500)
-    assert records(cluster, leader, "kv/own") == ["request", "response"]
-
-
-# -- the seal ---------------------------------------------------------------------------------
-
-
-def test_a_sealed_node_serves_nothing(cluster: Cluster) -> None:
-    """Another member leads then."""
-    assert cluster.request("n1", "update", "sys/seal").status == 204
-    assert cluster.request("n1", "read", "kv/a") == answers.SEALED
-    leader = successor(cluster)
-    assert value(cluster.request(leader, "read", "kv/a")) == "1"
-    call = Forward(7, 1, 10**9, CLIENT_REQUEST)
-    began = len(cluster.sent)
-    cluster.deliver("n1", events.Received(leader, call))
-    cluster.run(0.001)
-    assert ("n1", leader, Forwarded(7, 1, None)) in cluster.sent[began:]
-
-
-def test_sealing_answers_all_that_waits(cluster: Cluster) -> None:
-    """What may have been executed is unknown, the rest was not."""
-    audited(cluster)
-    cluster.isolate("n1")
-    written = cluster.ask("n1", "update", "kv/a", {"b": "2"})
-    cluster.run(0.6)
-    read = cluster.ask("n1", "read", "kv/a")
-    seal = cluster.ask("n1", "update", "sys/seal")
-    cluster.run(0.001)
-    assert cluster.answer(seal).status == 204
-    assert cluster.answer(written) == answers.UNKNOWN_OUTCOME
-    assert cluster.answer(read) == answers.SEALED
-
-
 def test_a_log_without_room_refuses_every_write() -> None:
     """Small ones too; reads go on, and so does what writes nothing."""
     node = SingleNode(Settings(store=StoreSettings(segment_bytes=64 << 10))).open()
@@ -428,22 +328,3 @@ def test_a_log_without_room_refuses_every_write() -> None:
     assert node.ask("update", "nowhere/a").status == 404
     assert value(node.ask("read", "kv/a")) == "1"
     assert node.ask("update", "sys/seal").status == 204
-
-
-def test_sealing_while_records_are_written(cluster: Cluster) -> None:
-    """A write that waits for its record is not executed any more."""
-    audited(cluster)
-    cluster.machines["n1"].held = (events.AuditAppended,)
-    seal = cluster.ask("n1", "update", "sys/seal")
-    cluster.run(0.01)
-    first = cluster.machines["n1"].waiting.pop()
-    write = cluster.ask("n1", "update", "kv/a", {"b": "2"})
-    cluster.run(0.01)
-    cluster.deliver("n1", first)
-    cluster.run(0.01)
-
-    assert cluster.answer(seal).status == 204
-    assert cluster.answer(write) == answers.SEALED
-    cluster.release("n1")
-    leader = successor(cluster)
-    assert value(cluster.request(leader, "read", "kv/a")) == "1"

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.request import Request, Response
@@ -40,6 +40,7 @@ def test_a_redirection_needs_an_address() -> None:
     assert answers.redirect("", Request("update", "kv/a")) == answers.NO_LEADER
 
 
+@settings(max_examples=50)
 @given(TEXT, st.dictionaries(TEXT, st.text(st.characters(exclude_categories=["Cs"]))))
 def test_a_redirection_leads_to_the_same_path(path: str, parameters: dict[str, str]) -> None:
     """Whatever stands in it: the header is visible ASCII, and reads as it was meant."""

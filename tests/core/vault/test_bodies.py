@@ -27,7 +27,7 @@ def refusal(body: bytes) -> str:
     return refused.value.messages[0]
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(st.dictionaries(st.text(max_size=4), VALUES, max_size=4))
 def test_an_object_is_taken_as_it_is(body: dict[str, object]) -> None:
     """And each of its fields as the text that was sent."""

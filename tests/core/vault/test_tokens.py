@@ -355,7 +355,8 @@ def test_generations_are_counted_and_bounded() -> None:
         held.tokens.generations(reader, line[place][1]) for place in (0, 1, -1)
     ]
     assert held.opens(line[-1][0])
-    too_deep, _ = held.create(line[-1][1])
+    too_deep, deepest = held.create(line[-1][1])
+    assert GENERATIONS_MAX == held.tokens.generations(Snapshot(held.store), deepest)
     with pytest.raises(InvariantBroken):
         held.find(too_deep)
 
