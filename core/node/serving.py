@@ -18,7 +18,7 @@ from core.node.messages import Forward, Forwarded
 from core.node.reading import ReadQueue
 from core.node.waiting import Uncommitted, Waiting
 from core.raft import reads, transfer
-from core.raft.entry import KIND_WRITES, Entry
+from core.raft.entry import KIND_EMPTY, KIND_WRITES, Entry
 from core.raft.state import NEVER, Raft
 from core.request import Request, Response
 from core.settings import Settings
@@ -192,7 +192,7 @@ class Serving:
     def _read(self, waiting: Waiting) -> None:
         if waiting.request.headers.get(STALE_HEADER) == "stale":
             self._run_read(waiting, 0)
-        elif reads.holds_lease(self._raft, self._now.monotonic_ns):
+        elif self._holds_lease():
             self._run_read(waiting, reads.lease_until_ns(self._raft))
         elif self._raft.leader:
             self._reads.add(waiting)
@@ -266,7 +266,18 @@ class Serving:
                 return
             index = self._raft.append(KIND_WRITES, data)
             self._store.propose(index, list(writes.items()))
+        elif outcome.action is None and not self._holds_lease():
+            # What only looked on, a refusal for one, is true if this node leads. Another may
+            # lead by now; an entry that is appended after the look and committed rules that out.
+            # What is to be done to this node itself, such as to seal it, needs no others.
+            if not self._may_propose(0):
+                self._fail(vault, waiting, answers.NO_ROOM)
+                return
+            index = self._raft.append(KIND_EMPTY, b"")
         self._await_commit(waiting, outcome, index, wrote=bool(writes))
+
+    def _holds_lease(self) -> bool:
+        return reads.holds_lease(self._raft, self._now.monotonic_ns)
 
     def _await_commit(self, waiting: Waiting, outcome: Outcome, index: int, *, wrote: bool) -> None:
         """Go on once the entry at `index` is applied; 0 waits for none."""

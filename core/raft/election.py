@@ -35,7 +35,8 @@ def campaign(raft: Raft, now_ns: int, *, pre: bool, transfer: bool) -> None:
 
 def on_vote_request(raft: Raft, sender: str, message: VoteRequest, now_ns: int) -> None:
     """Grant a vote or refuse it."""
-    if message.term > raft.term and raft.hears_leader(now_ns) and not message.transfer:
+    loyal = raft.hears_leader(now_ns) and not message.transfer
+    if message.term > raft.term and loyal:
         # A loyal voter neither votes nor learns the term: a node that was cut off can't unseat
         # the leader that all others hear. It is told the truth about pre-votes only.
         if message.pre:
@@ -57,7 +58,10 @@ def on_vote_request(raft: Raft, sender: str, message: VoteRequest, now_ns: int) 
         return
     if message.term > raft.term:
         raft.follow(message.term, "", now_ns)
-    granted = up_to_date and raft.vote in ("", sender) and raft.leader == ""
+    # Loyalty does not depend on how a voter learned the term: it may have been told of it by an
+    # answer to an old message, while the lease of the leader that it heard still lasts.
+    promised = raft.vote == sender or (raft.vote == "" and not loyal)
+    granted = up_to_date and promised and raft.leader == ""
     if granted and raft.vote == "":
         raft.vote = sender
         raft.hard_state_changed = True
@@ -72,7 +76,8 @@ def on_vote_response(raft: Raft, sender: str, message: VoteResponse, now_ns: int
         raft.follow(message.term, "", now_ns)
         return
     campaign_term = raft.term + 1 if pre else raft.term
-    answers_this = message.term == campaign_term if message.granted else True
+    # Only the refusal of a pre-vote tells the voter's own term, which may be an older one.
+    answers_this = message.term == campaign_term or (pre and not message.granted)
     if message.pre is not pre or not answers_this or not raft.configuration.votes(sender):
         return
     raft.votes.setdefault(sender, message.granted)

@@ -63,6 +63,10 @@ def _send_entries(raft: Raft, node: str, peer: Progress, now_ns: int, *, carry: 
     if peer.snapshot_floor or previous_term is None or previous_index < log.start_index:
         snapshot.start(raft, node, peer, now_ns)
         if peer.mode is not Mode.SNAPSHOT:
+            # The base is too old for it. A message in each turn, and an answer to each, would
+            # not make it newer: the next heartbeat tries again.
+            peer.probe(peer.next)
+            peer.probing = True
             _send_bare_heartbeat(raft, node, peer, now_ns)
         return
     entries: tuple[Entry, ...] = ()

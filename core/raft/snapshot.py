@@ -134,9 +134,15 @@ def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_n
         abandon(raft)
         _answer(raft, sender, message, SNAPSHOT_DONE, message.number, raft.commit)
         return
+    if message.index < raft.snapshot_floor:
+        # It would end before this log begins, and cut off what this node has acknowledged.
+        _answer(raft, sender, message, SNAPSHOT_REFUSED, 0, 0)
+        return
     incoming = raft.incoming
     if incoming is None or incoming.snapshot != message.snapshot or incoming.leader != sender:
-        if message.number != 0 or (incoming is not None and incoming.complete):
+        if incoming is not None and incoming.complete:
+            return  # another snapshot is being put in place: the leader sends its own again
+        if message.number != 0:
             _answer(raft, sender, message, SNAPSHOT_REFUSED, 0, 0)
             return
         meta = BaseMeta(message.index, message.last_term, message.configuration, message.wall_ns)

@@ -363,12 +363,13 @@ class Raft:
 
     def append(self, kind: int, data: bytes) -> int:
         """Append an entry of this term, as leader; return its index."""
-        check(self.leadership is not None, "only a leader appends")
+        leadership = self.leadership
+        check(leadership is not None, "only a leader appends")
+        assert leadership is not None
         index = self.log.last_index + 1
         entry = Entry(index, self.term, kind, self.wall_ns, data)
         self.log.append(entry)
-        if self.leadership is not None:
-            self.leadership.uncommitted_bytes += len(data)
+        leadership.uncommitted_bytes += len(data)
         if kind == KIND_CONFIGURATION:
             self.adopt_configuration(decode(data), index)
         return index

@@ -23,6 +23,7 @@ def start(raft: Raft, now_ns: int) -> bool:
     if not candidates:
         return False
     leadership.successor = min(candidates)[1]
+    leadership.successor_asked = False
     leadership.transfer_due_ns = now_ns + raft.settings.election_timeout_max_ns
     leadership.broadcast_due = True
     return True

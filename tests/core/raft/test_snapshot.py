@@ -1,0 +1,117 @@
+"""Sending the base: what has to do with no transfer that is under way."""
+
+import pytest
+from msgspec.structs import replace
+
+from core.check import InvariantBroken
+from core.raft import dispatch, snapshot
+from core.raft.messages import SNAPSHOT_MORE, SNAPSHOT_REFUSED, SnapshotRequest, SnapshotResponse
+from core.raft.progress import Mode, Progress
+from core.raft.state import Raft
+from core.store.base import BaseMeta
+from tests.core.raft.script import Player
+
+LAGGING = (
+    "settings snapshot_chunk_bytes=12",
+    "cluster a b c",
+    "cut c",
+    "elect a",
+    "propose a one two",
+    "settle",
+    "flush a",
+    "compact a 4",
+    "heal",
+)
+"""c lacks what the leader has only in its base, of two chunks."""
+
+
+def lagging() -> Player:
+    player = Player()
+    for command in LAGGING:
+        player.play(command)
+    return player
+
+
+def running(player: Player, name: str) -> Raft:
+    return player.cluster.machines[name].running
+
+
+def chunk_of(player: Player) -> SnapshotRequest:
+    message = player.cluster.links["a", "c"][-1].message
+    assert isinstance(message, SnapshotRequest)
+    return message
+
+
+def test_where_nothing_is_sent_nothing_is_fed() -> None:
+    player = lagging()
+    raft = running(player, "a")
+    before = list(raft.outbox)
+    snapshot.feed(raft, "c", Progress(match=0, next=1, mode=Mode.SNAPSHOT), 0)
+
+    assert before == raft.outbox
+
+
+def test_an_answer_about_another_transfer_is_dropped() -> None:
+    player = lagging()
+    player.play("due a")
+    raft = running(player, "a")
+    assert raft.leadership is not None
+    peer = raft.leadership.peers["c"]
+    transfer = peer.transfer
+    for outcome in (SNAPSHOT_MORE, SNAPSHOT_REFUSED):
+        other = chunk_of(player).snapshot + 1
+        dispatch.step(raft, "c", SnapshotResponse(raft.term, 1, other, 1, outcome, 0), 0)
+
+    assert transfer is peer.transfer
+    assert transfer is not None
+    assert 0 == transfer.number
+
+
+@pytest.mark.parametrize("number", [0, 2], ids=["repeated", "ahead"])
+def test_an_answer_about_another_chunk_is_dropped(number: int) -> None:
+    player = lagging()
+    player.play("due a")
+    raft = running(player, "a")
+    assert raft.leadership is not None
+    message = SnapshotResponse(raft.term, 1, chunk_of(player).snapshot, number, SNAPSHOT_MORE, 0)
+    dispatch.step(raft, "c", message, 0)
+
+    transfer = raft.leadership.peers["c"].transfer
+    assert transfer is not None
+    assert 0 == transfer.number
+
+
+def test_a_chunk_ahead_of_what_is_expected_is_dropped() -> None:
+    player = lagging()
+    for command in ("due a", "repeat a>c"):
+        player.play(command)
+    chunk = chunk_of(player)
+    raft = running(player, "c")
+    before = raft.incoming
+    dispatch.step(raft, "a", replace(chunk, number=2), player.cluster.now_ns)
+
+    assert before is raft.incoming
+    assert raft.incoming is not None
+    assert (1, []) == (raft.incoming.expected, raft.staged_chunks)
+
+
+def test_a_chunk_of_a_snapshot_that_was_given_up_is_kept_aside_in_vain() -> None:
+    raft = running(lagging(), "c")
+
+    assert snapshot.staged(raft, 7, 0) is None
+    assert [] == raft.outbox
+
+
+def test_a_base_that_nobody_sent_stops_the_node() -> None:
+    with pytest.raises(InvariantBroken):
+        snapshot.replaced(running(lagging(), "c"), 7)
+
+
+def test_a_log_goes_on_behind_a_snapshot_only_where_it_is_the_same() -> None:
+    """Bugs 33 and 36."""
+    raft = running(lagging(), "a")
+
+    metas = [BaseMeta(*place) for place in ((3, 2), (4, 2), (5, 2), (4, 3), (9, 2))]
+    assert [False, True, False, True, False] == [
+        snapshot.keeps_suffix(raft, each) for each in metas
+    ]
