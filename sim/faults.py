@@ -141,8 +141,19 @@ class Crash(NodeFault, frozen=True, tag="crash"):
     amid_write: bool = False
 
 
+class Stop(NodeFault, frozen=True, tag="stop"):
+    """The process is asked to end: it may hand over leadership, ends, and starts again after."""
+
+
 class Pause(NodeFault, frozen=True, tag="pause"):
-    """The node gets no turn; what reaches it meanwhile waits for it."""
+    """The node gets no turn; what reaches it meanwhile waits for it.
+
+    Attributes:
+        amid_turn: it begins within the next turn that writes the log: all that comes of that
+            turn happens after the pause; never, if there is no such turn before its end.
+    """
+
+    amid_turn: bool = False
 
 
 class ClockJump(NodeFault, frozen=True, tag="clock_jump"):
@@ -191,7 +202,9 @@ class BitRot(NodeFault, frozen=True, tag="bit_rot"):
 
 
 AnyLinkFault = Partition | Loss | Duplication | Delay | Clog
-AnyFault = AnyLinkFault | Crash | Pause | ClockJump | ClockDrift | DiskFull | SlowDisk | BitRot
+AnyFault = (
+    AnyLinkFault | Crash | Stop | Pause | ClockJump | ClockDrift | DiskFull | SlowDisk | BitRot
+)
 """The closed unions of faults."""
 
 FaultKind = TypeVar("FaultKind", bound=AnyFault)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from sim.world import World
 
 STAMP: Final = b"sim"
+STOP_NS: Final = NANOSECONDS_PER_SECOND
+"""So long a process that was asked to end goes on, to hand over leadership."""
 _AUDIT_PATIENCE_TURNS_MAX: Final = 16
 """Turns that one turn's audit records may lead to, one after the other."""
 
@@ -41,20 +43,20 @@ class Host:
         clock: what it sees of time.
         lives: how often it was started.
         down: how many crashes keep it down.
-        audit: the audit records that it has written.
         certificate: its identity was issued.
     """
 
     __slots__ = (
+        "_amid_turn",
         "_amid_write",
         "_entropy",
+        "_held",
         "_info",
         "_paused",
         "_settings",
         "_timer_ns",
         "_waiting",
         "_world",
-        "audit",
         "certificate",
         "clock",
         "disk",
@@ -79,13 +81,14 @@ class Host:
         self.node: Node | None = None
         self.lives = 0
         self.down = 0
-        self.audit: list[bytes] = []
         self.certificate = False
         self._world = world
         self._settings = settings
         self._entropy = entropy
         self._info = NodeInfo(name, name, f"{name}:8201", f"sim://{name}", "simulated")
         self._paused = 0
+        self._amid_turn = False
+        self._held: list[effects.Effect] | None = None
         self._waiting: list[events.Event] = []
         self._timer_ns = NEVER
         self._amid_write: tuple[Random, Unsynced] | None = None
@@ -120,6 +123,7 @@ class Host:
         self.node = None
         self._amid_write = None
         self._waiting = []
+        self._held = None
         self.disk.crash(random, unsynced)
         self._world.crashed(self)
 
@@ -131,16 +135,30 @@ class Host:
         """Give up waiting for such a write."""
         self._amid_write = None
 
-    def pause(self) -> None:
-        """Get no turn until `resume`."""
+    def stop(self, random: Random) -> None:
+        """Ask the process to end; it ends after a while, with all that it has written."""
+        world = self._world
+        self.deliver(self.lives, events.StopAsked())
+        world.at(world.time_ns + STOP_NS, self._crash_now, self.lives, (random, "keep"))
+
+    def pause(self, *, amid_turn: bool) -> None:
+        """Get no turn until `resume`; if `amid_turn`, from the next that writes the log on."""
         self._paused += 1
+        self._amid_turn = self._amid_turn or (amid_turn and self._paused == 1)
 
     def resume(self) -> None:
         """Take up what has gathered, in one turn."""
         self._paused -= 1
-        if not self._paused and self.node is not None:
-            waiting, self._waiting = self._waiting, []
-            self.turn(waiting)
+        if self._paused:
+            return
+        self._amid_turn = False
+        if self.node is None:
+            return
+        waiting, self._waiting = self._waiting, []
+        if self._held is not None:
+            held, self._held = self._held, None
+            waiting = self._carry_out(held) + waiting
+        self.turn(waiting)
 
     # -- turns ------------------------------------------------------------------------------
 
@@ -148,17 +166,17 @@ class Host:
         """Hand an event to the node, if it still lives the life that this was meant for."""
         if life != self.lives or self.node is None:
             return
-        if self._paused:
+        if self._paused and not self._amid_turn:
             self._waiting.append(event)
         else:
             self.turn([event])
 
-    def wake(self, life: int, _nothing: None) -> None:
-        """Take a turn because its time has come, unless it was put off."""
-        if life != self.lives or self.node is None:
+    def wake(self, life: int, timer_ns: int) -> None:
+        """Take a turn because its time has come, unless it was put off or brought forward."""
+        if life != self.lives or timer_ns != self._timer_ns or self.node is None:
             return
         self._timer_ns = NEVER
-        if self._paused:
+        if self._paused and not self._amid_turn:
             return
         due_ns = self.clock.time_ns(self.node.deadline_ns)
         if due_ns <= self._world.time_ns:
@@ -173,9 +191,12 @@ class Host:
         for _ in range(_AUDIT_PATIENCE_TURNS_MAX):
             if node is None or self.node is not node:
                 return
-            appended: list[events.Event] = []
-            for effect in node.handle(taken, self.clock.now(world.time_ns)):
-                self._EFFECTS[type(effect)](self, effect, appended)
+            produced = node.handle(taken, self.clock.now(world.time_ns))
+            if self._amid_turn and any(type(effect) is effects.WriteLog for effect in produced):
+                self._amid_turn = False
+                self._held = produced
+                return
+            appended = self._carry_out(produced)
             if self.node is not node:
                 return
             world.after_turn(self)
@@ -188,6 +209,13 @@ class Host:
         if due_ns < self._timer_ns:
             self._schedule(due_ns)
 
+    def _carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
+        """Carry out effects; return what they lead to at once."""
+        appended: list[events.Event] = []
+        for effect in produced:
+            self._EFFECTS[type(effect)](self, effect, appended)
+        return appended
+
     def reschedule(self) -> None:
         """Look at the deadline anew: the clock runs at another rate now."""
         if self.node is not None:
@@ -196,12 +224,12 @@ class Host:
     def _schedule(self, due_ns: int) -> None:
         world = self._world
         self._timer_ns = max(due_ns, world.time_ns + 1)
-        world.at(self._timer_ns, self.wake, self.lives, None)
+        world.at(self._timer_ns, self.wake, self.lives, self._timer_ns)
 
     # -- effects ----------------------------------------------------------------------------
 
     def _send(self, effect: effects.Send, _appended: list[events.Event]) -> None:
-        self._world.send(self.name, effect.receiver, effect.message)
+        self._world.send(self, effect.receiver, effect.message)
 
     def _answer(self, effect: effects.Answer, _appended: list[events.Event]) -> None:
         self._world.answer(self, effect)
@@ -209,6 +237,7 @@ class Host:
     def _write_log(self, effect: effects.WriteLog, _appended: list[events.Event]) -> None:
         for write in effect.writes:
             self.disk.write(write.number, write.offset, write.data)
+            self._world.wrote(self, write.data)
         done_ns = self._world.time_ns + self.disk.sync_ns()
         if self._amid_write is not None:
             random, unsynced = self._amid_write
@@ -231,6 +260,7 @@ class Host:
     def _log_written(self, life: int, sequence: int) -> None:
         if life == self.lives and self.node is not None:
             self.disk.sync()
+            self._world.synced(self)
             self.deliver(life, events.LogWritten(sequence))
 
     def _prepare_segment(
@@ -267,6 +297,7 @@ class Host:
         if life == self.lives and self.node is not None:
             self.disk.finish_base_change()
             self._world.counts["flushes"] += 1
+            self._world.based(self)
             self.deliver(life, events.BaseFlushed(index))
 
     def _stage_snapshot(self, effect: effects.StageSnapshot, _appended: list[events.Event]) -> None:
@@ -284,10 +315,12 @@ class Host:
         if life == self.lives and self.node is not None:
             self.disk.finish_base_change()
             self._world.counts["snapshots"] += 1
+            self._world.based(self)
             self.deliver(life, events.BaseReplaced(snapshot))
 
     def _append_audit(self, effect: effects.AppendAudit, appended: list[events.Event]) -> None:
-        self.audit.extend(effect.lines.values())
+        for lines in effect.lines.values():
+            self._world.recorded(self, lines)
         appended.append(events.AuditAppended(effect.sequence))
 
     def _ask_cluster(self, effect: effects.AskCluster, _appended: list[events.Event]) -> None:

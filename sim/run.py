@@ -6,28 +6,34 @@ answer, and what was seen is checked.
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from core import effects
 from core.check import InvariantBroken
 from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from core.settings import RaftSettings, Settings, StoreSettings
 from sim.checker.linearizability import check_linearizable
 from sim.checker.oracle import check_oracle
+from sim.chores import Chores
 from sim.host import Host
-from sim.invariants import ALL, Violated
+from sim.invariants import Violated
 from sim.plan import Plan
 from sim.setup import OPERATOR, Operators
 from sim.streams import Streams
 from sim.swarm import PlanSettings, draw_plan
-from sim.workload import CLIENTS, LIMITED_USES, UnexpectedAnswer, Workload
+from sim.timeline import TraceRecord, render, window
+from sim.token_clients import TokenClients, UnexpectedTokenAnswer
+from sim.watch import Watch
+from sim.workload import CLIENTS, KEYS, UnexpectedAnswer, Workload
 from sim.world import World
 
 AUDITED_SHARE: Final = 0.5
 """In so many of the seeds an audit device is enabled."""
+
+AFTER_NS: Final = 100 * NANOSECONDS_PER_MILLISECOND
+"""So much of what follows a failure is shown."""
 
 GRACE_NS: Final = 5 * NANOSECONDS_PER_SECOND
 """After all is healed the cluster has this long to find itself again."""
@@ -72,7 +78,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=False):
 def draw_settings(streams: Streams) -> Settings:
     """Draw a node's limits: small ones, so that logs are cut and snapshots sent in short runs."""
     random = streams.stream("settings")
-    memtable = random.choice((2 << 10, 8 << 10, 32 << 10, 128 << 10))
+    memtable = random.choice((2 << 10, 4 << 10, 8 << 10, 16 << 10, 128 << 10))
     return Settings(
         raft=RaftSettings(
             append_bytes_max=random.choice((2 << 10, 16 << 10, 1 << 20)),
@@ -82,7 +88,7 @@ def draw_settings(streams: Streams) -> Settings:
         store=StoreSettings(
             segment_bytes=random.choice((64 << 10, 256 << 10)),
             memtable_bytes_max=memtable,
-            trailing_bytes_max=random.choice((0, memtable // 2, memtable)),
+            trailing_bytes_max=random.choice((0, 0, memtable // 2, memtable)),
             log_bytes_max=8 * memtable,
             retry_ns=200 * NANOSECONDS_PER_MILLISECOND,
         ),
@@ -95,7 +101,9 @@ class Run:
     Attributes:
         world: the cluster.
         workload: its clients.
+        token_clients: clients whose tokens end.
         operators: its operators.
+        chores: what the operators do while clients work.
     """
 
     def __init__(self, plan: Plan, *, keeps_trace: bool = False) -> None:
@@ -112,12 +120,16 @@ class Run:
             keeps_trace=keeps_trace,
         )
         self.workload = Workload(self.world)
+        self.token_clients = TokenClients(self.world, CLIENTS, KEYS[0])
         audited = streams.stream("setup").random() < AUDITED_SHARE
         self.operators = Operators(self.world, self._ready, audited=audited)
+        self.chores = Chores(self.world, self.operators)
 
     def _ready(self) -> None:
         until_ns = self._plan.healed_at_ns
-        self.workload.begin(self.operators.client_token, self.operators.root_token, until_ns)
+        self.workload.begin(self.operators.client_token, until_ns)
+        self.token_clients.begin(self.operators.root_token, until_ns)
+        self.chores.begin(until_ns)
 
     def _started(self, host: Host) -> None:
         if self.operators.root_token:
@@ -131,7 +143,13 @@ class Run:
         failed_at_ns = -1
         try:
             self._run()
-        except (Violated, UnexpectedAnswer, InvariantBroken, RuntimeError) as error:
+        except (
+            Violated,
+            UnexpectedAnswer,
+            UnexpectedTokenAnswer,
+            InvariantBroken,
+            RuntimeError,
+        ) as error:
             failure = f"{type(error).__name__}: {error}"
             failed_at_ns = self.world.time_ns
         except Exception:  # noqa: BLE001 -- any error of the code under test is a finding
@@ -151,9 +169,6 @@ class Run:
         if self.workload.unanswered:
             raise Violated("Liveness", f"no answer: {sorted(self.workload.unanswered)}")
         self.watch.at_end(world)
-        for token in self.workload.limited:
-            if token.successes > LIMITED_USES:
-                raise Violated("UseLimit", f"a token was used {token.successes} times")
         for violation in (
             *check_oracle(self.workload.history),
             *check_linearizable(self.workload.history),
@@ -168,8 +183,8 @@ class Run:
             ok=not failure,
             trace_hash=world.trace_hash(),
             virtual_ms=world.time_ns // NANOSECONDS_PER_MILLISECOND,
-            operations=self.workload.asked,
-            acknowledged=self.workload.acknowledged,
+            operations=self.workload.asked + self.token_clients.asked,
+            acknowledged=self.workload.acknowledged + self.token_clients.acknowledged,
             faults=counts["faults"],
             leaders=len(world.terms),
             flushes=counts["flushes"],
@@ -181,60 +196,30 @@ class Run:
         )
 
 
-class Watch:
-    """Shows the members to all invariants, when their consensus state has changed."""
-
-    def __init__(self, on_start: Callable[[Host], None]) -> None:
-        self._invariants = [invariant() for invariant in ALL]
-        self._seen: dict[str, tuple[object, ...]] = {}
-        self._on_start = on_start
-
-    def after_turn(self, world: World, host: Host) -> None:
-        """Look at a member unless all is as it was."""
-        node = host.node
-        if node is None:
-            return
-        raft = node.raft
-        log = raft.log
-        state = (
-            raft.term,
-            raft.role,
-            raft.commit,
-            log.last_index,
-            log.stable_index,
-            node.store.applied_index,
-        )
-        if self._seen.get(host.name) != state:
-            self._seen[host.name] = state
-            for invariant in self._invariants:
-                invariant.changed(world, host, raft)
-
-    def started(self, world: World, host: Host) -> None:
-        """Tell the invariants, and the operators who have to open it."""
-        self._seen.pop(host.name, None)
-        for invariant in self._invariants:
-            invariant.started(world, host)
-        self._on_start(host)
-
-    def crashed(self, world: World, host: Host) -> None:
-        """Tell the invariants."""
-        for invariant in self._invariants:
-            invariant.crashed(world, host)
-
-    def answered(self, world: World, host: Host, effect: effects.Answer) -> None:
-        """Show the invariants an answer."""
-        for invariant in self._invariants:
-            invariant.answered(world, host, effect)
-
-    def at_end(self, world: World) -> None:
-        """Let the invariants look at the whole world."""
-        for invariant in self._invariants:
-            invariant.at_end(world)
-
-
-def run_seed(seed: int, nodes: int = 5, *, keeps_trace: bool = False) -> Result:
+def run_seed(seed: int, nodes: int = 5) -> Result:
     """Draw the plan of a seed and run it."""
-    return Run(plan_of(seed, nodes), keeps_trace=keeps_trace).go()
+    return run_plan(plan_of(seed, nodes))
+
+
+def run_plan(plan: Plan) -> Result:
+    """Run a plan."""
+    return Run(plan).go()
+
+
+def replay_plan(plan: Plan, before_ns: int | None = None) -> tuple[str, list[str]]:
+    """Run a plan; return how it failed, if it did, and the lines of its trace.
+
+    Args:
+        plan: what to run.
+        before_ns: of a run that fails, show so much of what preceded; None: all.
+    """
+    running = Run(plan, keeps_trace=True)
+    result = running.go()
+    records: Sequence[TraceRecord] = running.world.records
+    failed_at_ns = None if result.ok else result.failed_at_ns
+    if failed_at_ns is not None and before_ns is not None:
+        records = window(records, failed_at_ns, before_ns, AFTER_NS)
+    return result.failure, list(render(records, plan.nodes, failed_at_ns))
 
 
 def plan_of(seed: int, nodes: int) -> Plan:

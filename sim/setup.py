@@ -10,6 +10,7 @@ import msgspec
 
 from core.moment import NANOSECONDS_PER_MILLISECOND
 from core.request import Operation, Request, Response
+from sim.invariants.barrier import MARKER
 from sim.world import World
 
 OPERATOR: Final = "operator"
@@ -19,6 +20,7 @@ PATIENCE_NS: Final = 1_000 * NANOSECONDS_PER_MILLISECOND
 RETRY_NS: Final = 250 * NANOSECONDS_PER_MILLISECOND
 _OK: Final = (200, 204)
 
+POLICY_NAME: Final = f"{MARKER}-clients"
 POLICY: Final = """
 path "secret/data/*" { capabilities = ["create", "read", "update", "delete"] }
 path "secret/metadata/*" { capabilities = ["read", "list"] }
@@ -110,12 +112,12 @@ class Operators:
     def _enable(self) -> None:
         steps: list[tuple[str, dict[str, Any]]] = [
             ("sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}),
-            ("sys/policies/acl/clients", {"policy": POLICY}),
+            (f"sys/policies/acl/{POLICY_NAME}", {"policy": POLICY}),
         ]
         if self.audited:
             options = {"file_path": "/audit"}
             steps.append(("sys/audit/file", {"type": "file", "options": options}))
-        steps.append(("auth/token/create", {"policies": ["clients"]}))
+        steps.append(("auth/token/create", {"policies": [POLICY_NAME]}))
         self._step(steps, None)
 
     def _step(self, steps: list[tuple[str, dict[str, Any]]], response: Response | None) -> None:

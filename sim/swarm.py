@@ -31,6 +31,7 @@ from sim.faults import (
     Partition,
     Pause,
     SlowDisk,
+    Stop,
     Unsynced,
     Way,
 )
@@ -43,6 +44,9 @@ election timeout takes at most 1 s (D20), and a vote may be split."""
 
 CALM_SEEDS_ONE_IN: Final = 16
 """In one seed of so many, nothing sees to it that the leader changes."""
+
+STRANDED_OF: Final = 4
+"""Of so many plans with partitions, all but one strand a node that writes; see `stranded`."""
 
 _LOSS_PERCENTS: Final = (1, 5, 10, 30)
 _DUPLICATION_PERCENTS: Final = (1, 10, 50)
@@ -138,6 +142,8 @@ class _Draw:
         if self.random.randrange(CALM_SEEDS_ONE_IN):
             faults.append(self.leadership_fault(enabled))
         count = self.random.randint(self.settings.faults_min, self.settings.faults_max)
+        if "partition" in enabled and self.random.randrange(STRANDED_OF):
+            faults += self.stranded()
         while len(faults) < count:
             faults.append(kinds[self.random.choice(enabled)](self))
         return tuple(sorted(faults, key=lambda fault: fault.at_ns))
@@ -152,6 +158,40 @@ class _Draw:
         if kind == "pause":
             return Pause(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,))
         return Crash(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,), unsynced=self.unsynced())
+
+    def stranded(self) -> tuple[AnyFault, AnyFault]:
+        """Let one node take entries of a leader that all others leave behind."""
+        longest_ns = self.settings.fault_ns_max // 2
+        for_ns = self.random.randint(longest_ns // 2, longest_ns)
+        at_ns = self.start_ns(2 * for_ns)
+        node = self.random.choice(self.nodes)
+        if self.random.getrandbits(1):
+            return self.held_up(node, at_ns, for_ns)
+        return self.cut_off(node, at_ns, for_ns)
+
+    def held_up(self, node: str, at_ns: int, for_ns: int) -> tuple[AnyFault, AnyFault]:
+        """Leave the leader to one node, which is held up as it writes until another leads.
+
+        Its write is under way when entries of that other leader void it.
+        """
+        others = tuple(name for name in self.nodes if name != node)
+        begin_ns = at_ns + self.random.randrange(for_ns // 8)
+        return (
+            Partition(at_ns=at_ns, for_ns=for_ns, left=(LEADER,), right=others),
+            Pause(at_ns=begin_ns, for_ns=for_ns, nodes=(node,), amid_turn=True),
+        )
+
+    def cut_off(self, node: str, at_ns: int, for_ns: int) -> tuple[AnyFault, AnyFault]:
+        """Cut the leader and one node off, which crashes soon after it has found the others.
+
+        By then a snapshot may have taken the place of what only these two had.
+        """
+        begin_ns = at_ns + for_ns + self.random.randrange(for_ns // 4)
+        down_ns = self.random.randint(self.settings.fault_ns_min, for_ns // 2)
+        return (
+            Partition(at_ns=at_ns, for_ns=for_ns, left=(LEADER, node)),
+            Crash(at_ns=begin_ns, for_ns=down_ns, nodes=(node,), unsynced=self.unsynced()),
+        )
 
     # What faults have in common
 
@@ -260,7 +300,13 @@ class _Draw:
     def pause(self) -> AnyFault:
         """Stall a process."""
         at_ns, for_ns = self.span()
-        return Pause(at_ns=at_ns, for_ns=for_ns, nodes=self.few())
+        amid_turn = bool(self.random.getrandbits(1))
+        return Pause(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), amid_turn=amid_turn)
+
+    def stop(self) -> AnyFault:
+        """End a process in good order, and start it again."""
+        at_ns, for_ns = self.span()
+        return Stop(at_ns=at_ns, for_ns=for_ns, nodes=(self.one(),))
 
     def clock_jump(self) -> AnyFault:
         """Set a wall clock wrong; small steps are as likely as large ones."""
@@ -299,6 +345,7 @@ _Drawer = Callable[[_Draw], AnyFault]
 _LEADERSHIP_KINDS: Final = ("crash", "partition", "pause")
 _NODE_KINDS: Final[dict[str, _Drawer]] = {
     "crash": _Draw.crash,
+    "stop": _Draw.stop,
     "pause": _Draw.pause,
     "clock_jump": _Draw.clock_jump,
     "clock_drift": _Draw.clock_drift,

@@ -1,4 +1,4 @@
-"""What the simulated clients do: KV with check-and-set, use-limited tokens, reads at every node.
+"""What the simulated clients do: KV with check-and-set, and reads at every node.
 
 Owns the history that the checkers judge. Clients act in pulses, all of them within a few
 milliseconds, so that most of their operations overlap others on the same key.
@@ -11,20 +11,16 @@ import msgspec
 from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from core.request import Request, Response
 from sim.checker.history import Operation, OperationKind
+from sim.invariants.barrier import MARKER
 from sim.setup import encode
 from sim.world import World
 
 CLIENTS: Final = tuple(f"c{number}" for number in range(1, 7))
-KEYS: Final = tuple(f"k{number}" for number in range(1, 6))
-MARKER: Final = "zebra-in-the-clear"
-"""Stands in every secret; it must be found nowhere below the barrier."""
+KEYS: Final = tuple(f"{MARKER}-{number}" for number in range(1, 6))
 
-PULSE_NS: Final = 900 * NANOSECONDS_PER_MILLISECOND
+PULSE_NS: Final = 1_100 * NANOSECONDS_PER_MILLISECOND
 SPREAD_NS: Final = 6 * NANOSECONDS_PER_MILLISECOND
 PATIENCE_NS: Final = 4 * NANOSECONDS_PER_SECOND
-LIMITED_USES: Final = 2
-_LIMITED_ATTEMPTS: Final = 4
-_LIMITED_SHARE: Final = 0.06
 _READ_SHARE: Final = 0.4
 _CAS_SHARE: Final = 0.2
 _OK: Final = 200
@@ -63,20 +59,6 @@ class _Pending:
         self.over = False
 
 
-class LimitedToken(msgspec.Struct):
-    """A token that may be used `LIMITED_USES` times.
-
-    Attributes:
-        token: its id.
-        successes: requests that it opened something for.
-        unknown: requests whose outcome nobody knows.
-    """
-
-    token: str
-    successes: int = 0
-    unknown: int = 0
-
-
 class Workload:
     """The clients.
 
@@ -84,14 +66,12 @@ class Workload:
         history: operations that were or may have been executed.
         acknowledged: how many were answered.
         asked: how many were asked.
-        limited: use-limited tokens and what they were used for.
         unanswered: nodes that have not answered in the healed phase.
     """
 
     __slots__ = (
         "_busy",
         "_random",
-        "_root_token",
         "_token",
         "_values",
         "_versions",
@@ -99,7 +79,6 @@ class Workload:
         "acknowledged",
         "asked",
         "history",
-        "limited",
         "unanswered",
     )
 
@@ -107,20 +86,17 @@ class Workload:
         self._world = world
         self._random = world.streams.stream("workload")
         self._token = ""
-        self._root_token = ""
         self._busy: dict[str, _Pending] = {}
         self._values = 0
         self._versions: dict[tuple[str, str], int] = {}
         self.history: list[Operation] = []
-        self.limited: list[LimitedToken] = []
         self.acknowledged = 0
         self.asked = 0
         self.unanswered: dict[str, str] = {}
 
-    def begin(self, token: str, root_token: str, until_ns: int) -> None:
+    def begin(self, token: str, until_ns: int) -> None:
         """Let the clients act until that time, with a token that may do what they do."""
         self._token = token
-        self._root_token = root_token
         self._world.at(self._world.time_ns, self._pulse, until_ns, None)
 
     def _pulse(self, until_ns: int, _nothing: None) -> None:
@@ -142,13 +118,10 @@ class Workload:
         key = random.choice(KEYS)
         if client in self._busy:
             return
-        if chance < _LIMITED_SHARE:
-            self._make_limited(client, node)
-            return
         kind: OperationKind = "write"
-        if chance < _LIMITED_SHARE + _READ_SHARE:
+        if chance < _READ_SHARE:
             kind = "read"
-        elif chance < _LIMITED_SHARE + _READ_SHARE + _CAS_SHARE:
+        elif chance < _READ_SHARE + _CAS_SHARE:
             kind = "cas"
         self.operate(client, node, key, kind)
 
@@ -233,34 +206,6 @@ class Workload:
                 version=version,
             )
         )
-
-    # -- use-limited tokens -----------------------------------------------------------------
-
-    def _make_limited(self, client: str, node: str) -> None:
-        body = encode({"policies": ["clients"], "num_uses": LIMITED_USES})
-        request = Request("update", "auth/token/create", self._root_token, body)
-        self._world.ask(client, node, request, PATIENCE_NS, self._made_limited)
-
-    def _made_limited(self, response: Response) -> None:
-        if response.status != _OK:
-            return
-        body: dict[str, Any] = msgspec.json.decode(response.body)
-        limited = LimitedToken(body["auth"]["client_token"])
-        self.limited.append(limited)
-        world = self._world
-        for _ in range(_LIMITED_ATTEMPTS):
-            begin_ns = world.time_ns + self._random.randrange(SPREAD_NS)
-            world.at(begin_ns, self._use_limited, limited, self._random.choice(CLIENTS))
-
-    def _use_limited(self, limited: LimitedToken, client: str) -> None:
-        node = self._random.choice(self._world.plan.nodes)
-        request = Request("read", f"secret/data/{KEYS[0]}", limited.token)
-
-        def done(response: Response) -> None:
-            if response.status in (_OK, _NOT_FOUND):
-                limited.successes += 1
-
-        self._world.ask(client, node, request, PATIENCE_NS, done)
 
     # -- the healed phase -------------------------------------------------------------------
 

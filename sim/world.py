@@ -26,6 +26,7 @@ from sim.faults import (
     LinkFault,
     Pause,
     SlowDisk,
+    Stop,
     resolve,
 )
 from sim.host import Host
@@ -57,19 +58,70 @@ class Observer(Protocol):
         """A member has crashed."""
         ...
 
-    def answered(self, world: "World", host: Host, effect: effects.Answer) -> None:
+    def sent(
+        self, world: "World", host: Host, receiver: str, message: Message, data: bytes
+    ) -> None:
+        """A member sends a message, which is encoded as `data`."""
+        ...
+
+    def wrote(self, world: "World", host: Host, data: bytes) -> None:
+        """A member writes into its log."""
+        ...
+
+    def synced(self, world: "World", host: Host) -> None:
+        """What a member wrote into its log is durable."""
+        ...
+
+    def based(self, world: "World", host: Host) -> None:
+        """A member's base has changed."""
+        ...
+
+    def recorded(self, world: "World", host: Host, lines: bytes) -> None:
+        """A member has appended audit records."""
+        ...
+
+    def asked(self, world: "World", question: "Question") -> None:
+        """A client asks."""
+        ...
+
+    def answered(
+        self, world: "World", host: Host, question: "Question", effect: effects.Answer
+    ) -> None:
         """A member has answered a request."""
         ...
 
 
-class _Question:
-    """A client's request under way."""
+class Question:
+    """A client's request under way.
 
-    __slots__ = ("client", "done", "node")
+    Attributes:
+        handle: names it at the member that was asked.
+        client: who asks.
+        node: whom.
+        request: what.
+        patience_ns: how long it waits for the answer.
+        asked_ns: since when, in virtual time.
+        done: what takes the answer.
+    """
 
-    def __init__(self, client: str, node: str, done: Callable[[Response], None]) -> None:
+    __slots__ = ("asked_ns", "client", "done", "handle", "node", "patience_ns", "request")
+
+    def __init__(
+        self,
+        handle: int,
+        client: str,
+        node: str,
+        request: Request,
+        patience_ns: int,
+        asked_ns: int,
+        done: Callable[[Response], None],
+    ) -> None:
+        self.handle = handle
         self.client = client
         self.node = node
+        self.request = request
+        self.patience_ns = patience_ns
+        self.asked_ns = asked_ns
         self.done = done
 
 
@@ -126,7 +178,7 @@ class World:
         self._observer = observer
         self._heap: list[tuple[int, int, Callable[[Any, Any], None], Any, Any]] = []
         self._sequence = 0
-        self._questions: dict[int, _Question] = {}
+        self._questions: dict[int, Question] = {}
         self._trace_hash = hashlib.blake2b(digest_size=16)
         self._process = streams.stream("process")
         self._recodes = self._process.random() < RECODED_SHARE
@@ -169,13 +221,15 @@ class World:
 
     # -- messages ---------------------------------------------------------------------------
 
-    def send(self, sender: str, receiver: str, message: Message) -> None:
-        """Hand a message to the network."""
+    def send(self, source: Host, receiver: str, message: Message) -> None:
+        """Hand a message of a member to the network."""
         host = self.hosts.get(receiver)
         if host is None:
             return
+        sender = source.name
         encoded = encode_message(message)
         self._trace_hash.update(encoded)
+        self._observer.sent(self, source, receiver, message, encoded)
         if self._recodes:
             message = decode_message(encoded)
         if self._keeps_trace:
@@ -198,7 +252,9 @@ class World:
         """Send a client's request to a member; `done` is called at most once, if ever."""
         self._sequence += 1
         handle = self._sequence
-        self._questions[handle] = _Question(client, node, done)
+        question = Question(handle, client, node, request, patience_ns, self.time_ns, done)
+        self._questions[handle] = question
+        self._observer.asked(self, question)
         host = self.hosts[node]
         asked = events.Asked(handle, request, patience_ns)
         if self._keeps_trace:
@@ -207,11 +263,23 @@ class World:
             self.at(arrival_ns, host.deliver, host.lives, asked)
 
     def answer(self, host: Host, effect: effects.Answer) -> None:
-        """Send a member's answer back to its client."""
-        self._observer.answered(self, host, effect)
+        """Send a member's answer back to its client.
+
+        One that rests on a lease which has passed meanwhile is asked for again, as any driver
+        must: the process was held up.
+        """
+        if effect.lease_until_ns and (
+            host.clock.monotonic_ns(self.time_ns) >= effect.lease_until_ns
+        ):
+            question = self._questions.get(effect.handle)
+            if question is not None:
+                asked = events.Asked(effect.handle, question.request, question.patience_ns)
+                self.at(self.time_ns, host.deliver, host.lives, asked)
+            return
         question = self._questions.pop(effect.handle, None)
         if question is None:
             return
+        self._observer.answered(self, host, question, effect)
         self._trace_hash.update(effect.response.body)
         if self._keeps_trace:
             text = effect.response
@@ -219,7 +287,7 @@ class World:
         for arrival_ns in self._network.arrivals(host.name, question.client, self.time_ns)[:1]:
             self.at(arrival_ns, self._arrive, question, effect.response)
 
-    def _arrive(self, question: _Question, response: Response) -> None:
+    def _arrive(self, question: Question, response: Response) -> None:
         question.done(response)
 
     # -- observation ------------------------------------------------------------------------
@@ -243,6 +311,22 @@ class World:
         """Tell the observers that a member has crashed."""
         self.trace(host.name, "crash", str)
         self._observer.crashed(self, host)
+
+    def wrote(self, host: Host, data: bytes) -> None:
+        """Tell the observers what a member writes into its log."""
+        self._observer.wrote(self, host, data)
+
+    def synced(self, host: Host) -> None:
+        """Tell the observers that a member's log is durable as written."""
+        self._observer.synced(self, host)
+
+    def based(self, host: Host) -> None:
+        """Tell the observers that a member's base has changed."""
+        self._observer.based(self, host)
+
+    def recorded(self, host: Host, lines: bytes) -> None:
+        """Tell the observers what a member has appended to an audit file."""
+        self._observer.recorded(self, host, lines)
 
     def trace(self, node: str, kind: str, text: Callable[[], str]) -> None:
         """Remember that something happened, if this run keeps a trace."""
@@ -275,8 +359,11 @@ class World:
                 host.crash_amid_write(self._process, fault.unsynced)
             else:
                 host.crash(self._process, fault.unsynced)
+        elif isinstance(fault, Stop):
+            host.down += 1
+            host.stop(self._process)
         elif isinstance(fault, Pause):
-            host.pause()
+            host.pause(amid_turn=fault.amid_turn)
         elif isinstance(fault, ClockDrift | ClockJump):
             host.clock.begin(fault, self.time_ns)
             host.reschedule()
@@ -292,7 +379,7 @@ class World:
             return
         for name in fault.nodes:
             host = self.hosts[name]
-            if isinstance(fault, Crash):
+            if isinstance(fault, Crash | Stop):
                 host.down -= 1
                 host.forget_crash()
                 if not host.down and host.node is None:

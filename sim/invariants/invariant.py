@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from core import effects
+    from core.node.messages import Message
     from core.raft.state import Raft
     from sim.host import Host
-    from sim.world import World
+    from sim.world import Question, World
 
 
 class Violated(Exception):
@@ -19,7 +20,13 @@ class Violated(Exception):
 
 
 class Invariant:
-    """One property; the methods that it needs are overridden."""
+    """One property; the methods that it needs are overridden, and only those are ever called.
+
+    Attributes:
+        MESSAGES: the types of messages that `sent` is shown.
+    """
+
+    MESSAGES: ClassVar[tuple[type, ...]] = ()
 
     def changed(self, world: World, host: Host, raft: Raft) -> None:
         """Look at a member whose consensus state has changed in its turn."""
@@ -30,8 +37,31 @@ class Invariant:
     def crashed(self, world: World, host: Host) -> None:
         """Take note that a member has crashed."""
 
-    def answered(self, world: World, host: Host, effect: effects.Answer) -> None:
-        """Look at an answer to a client."""
+    def sent(self, world: World, host: Host, receiver: str, message: Message) -> None:
+        """Look at a message of one of the `MESSAGES` that leaves a member."""
+
+    def encoded(self, world: World, host: Host, message: Message, data: bytes) -> None:
+        """Look at the bytes of any message that leaves a member."""
+
+    def wrote(self, world: World, host: Host, data: bytes) -> None:
+        """Look at bytes that a member writes into its log."""
+
+    def synced(self, world: World, host: Host) -> None:
+        """Take note that all that a member wrote into its log is durable."""
+
+    def based(self, world: World, host: Host) -> None:
+        """Look at a member whose base has changed."""
+
+    def recorded(self, world: World, host: Host, lines: bytes) -> None:
+        """Look at audit records that a member has appended."""
+
+    def asked(self, world: World, question: Question) -> None:
+        """Take note that a client asks."""
+
+    def answered(
+        self, world: World, host: Host, question: Question, effect: effects.Answer
+    ) -> None:
+        """Look at an answer as it leaves a member."""
 
     def at_end(self, world: World) -> None:
         """Look at the whole world once all has been healed."""

@@ -24,7 +24,7 @@ class LogMatching(Invariant):
         if index > log.last_index or log.term_at(index) != term:
             index = log.start_index
         index = max(index, log.start_index)
-        previous_term = log.term_at(index) if index > log.start_index else None
+        previous_term = log.term_at(index) or None
         for entry in log.between(index + 1, log.last_index):
             facts = (previous_term, entry.data)
             known = self._known.setdefault((entry.index, entry.term), facts)

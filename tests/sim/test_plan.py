@@ -50,14 +50,14 @@ def test_the_file_is_for_people() -> None:
     plan = Plan(
         seed=7,
         nodes=("n1",),
-        faults=(Pause(at_ns=1, for_ns=2, nodes=("n1",)),),
+        faults=(DiskFull(at_ns=1, for_ns=2, nodes=("n1",)),),
         healed_at_ns=3,
         ends_at_ns=4,
     )
 
     assert encode_plan(plan).decode() == (
         '{\n  "seed": 7,\n  "nodes": [\n    "n1"\n  ],\n  "faults": [\n    {\n'
-        '      "kind": "pause",\n      "at_ns": 1,\n      "for_ns": 2,\n      "nodes": [\n'
+        '      "kind": "disk_full",\n      "at_ns": 1,\n      "for_ns": 2,\n      "nodes": [\n'
         '        "n1"\n      ]\n    }\n  ],\n  "healed_at_ns": 3,\n  "ends_at_ns": 4\n}\n'
     )
 

@@ -13,7 +13,7 @@ from sim.swarm import LEADERSHIP_FAULT_NS_MIN, PlanSettings, draw_plan
 
 SETTINGS = PlanSettings()
 SEEDS = range(200)
-ALL_KINDS = 11
+ALL_KINDS = 12
 
 
 def _plans(settings: PlanSettings = SETTINGS) -> list[Plan]:
@@ -87,7 +87,7 @@ def test_bits_rot_on_a_minority() -> None:
 def test_a_lonely_node_has_no_faults_of_links() -> None:
     plans = _plans(PlanSettings(nodes=("n1",)))
 
-    assert 6 == len({kind for plan in plans for kind in _kinds(plan)})
+    assert 7 == len({kind for plan in plans for kind in _kinds(plan)})
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])

@@ -1,6 +1,7 @@
 """`holdfast sim` as people and scripts run it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,73 @@ def test_jobs_keep_the_order(capsys: pytest.CaptureFixture[str]) -> None:
     shared = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     assert [row["trace_hash"] for row in shared] == [row["trace_hash"] for row in alone]
+
+
+@pytest.mark.slow
+def test_a_mutant_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 1, and each failure is told."""
+    assert main(["sim", "run", "-seeds=0:1", "-mutant=cas-against-applied", "-json"]) == 1
+    (row,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+
+    assert not row["ok"]
+    assert row["failure"]
+    assert row["failed_at_ns"] > 0
+
+
+@pytest.mark.slow
+def test_a_replay_shows_what_precedes_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """And less of it, if less is asked for."""
+    arguments = ["sim", "replay", "0", "-mutant=cas-against-applied"]
+    assert main(arguments) == 1
+    text = capsys.readouterr().out
+    assert main([*arguments, "-around=1"]) == 1
+    short = capsys.readouterr().out
+
+    assert "FAILED HERE" in text
+    assert "seed 0: Violated" in text
+    assert len(short) < len(text)
+
+
+@pytest.mark.slow
+def test_a_failing_plan_is_made_small_and_can_be_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """This mutant needs no fault at all."""
+    plan = str(tmp_path / "plan.json")
+    mutant = "-mutant=audit-after-answer"
+    assert main(["sim", "shrink", "0", mutant, f"-out={plan}"]) == 0
+    assert "0 of " in capsys.readouterr().out
+    assert main(["sim", "run", f"-plan={plan}", mutant]) == 1
+    assert "seed 0 failed: Violated: AnswersAreRecorded" in capsys.readouterr().out
+    assert main(["sim", "run", f"-plan={plan}"]) == 0
+
+
+@pytest.mark.slow
+def test_what_does_not_fail_cannot_be_made_small(capsys: pytest.CaptureFixture[str]) -> None:
+    """No file is written."""
+    assert main(["sim", "shrink", "0", "-nodes=1"]) == 1
+    assert "does not fail" in capsys.readouterr().err
+
+
+def test_the_list_of_mutants(capsys: pytest.CaptureFixture[str]) -> None:
+    """For people and for scripts."""
+    assert main(["sim", "mutants", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert main(["sim", "mutants", "--list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+
+    assert len(rows) == len(lines) >= 8
+    assert all(row.keys() == {"name", "summary"} for row in rows)
+
+
+@pytest.mark.parametrize("command", ["run", "replay", "shrink"])
+def test_a_file_that_is_no_plan(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names it."""
+    plan = tmp_path / "plan.json"
+    plan.write_text("{}")
+    assert main(["sim", command, f"-plan={plan}"]) == 1
+    assert "plan.json" in capsys.readouterr().err
+    assert main(["sim", command, f"-plan={tmp_path / 'none.json'}"]) == 1
+    assert "none.json" in capsys.readouterr().err

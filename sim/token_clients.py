@@ -1,0 +1,120 @@
+"""Clients whose tokens end: after a number of uses, or when they are revoked.
+
+Owns who asks what with such a token, and where. Whether a token opened something that it must not
+is for an invariant to say, which sees the answers.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+from core.request import Request, Response
+from sim.invariants.tokens import CREATE_PATH, REVOKE_PATH
+from sim.setup import POLICY_NAME, data_of, encode
+from sim.world import World
+
+USES_MAX: Final = 4
+PULSE_NS: Final = 2_000 * NANOSECONDS_PER_MILLISECOND
+PATIENCE_NS: Final = 4 * NANOSECONDS_PER_SECOND
+BURST_NS: Final = 6 * NANOSECONDS_PER_MILLISECOND
+LIFE_NS: Final = 3 * NANOSECONDS_PER_SECOND
+"""So long after its creation a token is used last."""
+
+_UNAVAILABLE: Final = (500, 503)
+_BURST: Final = 4
+_LATER: Final = 8
+_OK: Final = 200
+_EMPTY: Final = 204
+_POSSIBLE: Final = (_OK, _EMPTY, 400, 403, 404, 500, 503)
+"""400: what is to be revoked is no token, or none any more."""
+
+
+class UnexpectedTokenAnswer(Exception):
+    """An answer that no right cluster gives."""
+
+
+class TokenClients:
+    """Makes tokens, uses each at several members at once and later, and revokes some.
+
+    Attributes:
+        asked: how many requests they made.
+        acknowledged: how many were answered.
+    """
+
+    __slots__ = ("_clients", "_key", "_random", "_root_token", "_world", "acknowledged", "asked")
+
+    def __init__(self, world: World, clients: tuple[str, ...], key: str) -> None:
+        self._world = world
+        self._clients = clients
+        self._key = key
+        self._random = world.streams.stream("tokens")
+        self._root_token = ""
+        self.acknowledged = 0
+        self.asked = 0
+
+    def begin(self, root_token: str, until_ns: int) -> None:
+        """Let them act until that time."""
+        self._root_token = root_token
+        self._world.at(self._world.time_ns, self._pulse, until_ns, None)
+
+    def _pulse(self, until_ns: int, _nothing: None) -> None:
+        world = self._world
+        if world.time_ns >= until_ns:
+            return
+        uses = self._random.randint(1, USES_MAX) if self._random.getrandbits(1) else 0
+        body = {"policies": [POLICY_NAME], "num_uses": uses}
+        request = Request("update", CREATE_PATH, self._root_token, encode(body))
+
+        def made(response: Response) -> None:
+            if response.status == _OK:
+                self._use_up(data_of(response)["auth"]["client_token"], limited=bool(uses))
+
+        self._ask(request, self._node(), made)
+        world.at(world.time_ns + self._after(2 * PULSE_NS), self._pulse, until_ns, None)
+
+    def _use_up(self, token: str, *, limited: bool) -> None:
+        """Use a token at several members at once, or now and then until its life is over."""
+        world = self._world
+        count, span_ns = _LATER, LIFE_NS
+        if self._random.getrandbits(1):
+            count, span_ns = _BURST, BURST_NS
+        for _ in range(count):
+            world.at(world.time_ns + self._after(span_ns), self._use, token, None)
+        if not limited:
+            world.at(world.time_ns + self._after(LIFE_NS), self._revoke, token, None)
+
+    def _use(self, token: str, _nothing: None) -> None:
+        request = Request("read", f"secret/data/{self._key}", token)
+        self._ask(request, self._node(), lambda _response: None)
+
+    def _revoke(self, token: str, _nothing: None) -> None:
+        request = Request("update", REVOKE_PATH, self._root_token, encode({"token": token}))
+        node = self._node()
+
+        def revoked(response: Response) -> None:
+            if response.status == _EMPTY:
+                for _ in range(_BURST):
+                    begin_ns = self._world.time_ns + self._after(BURST_NS)
+                    self._world.at(begin_ns, self._use, token, None)
+
+        self._ask(request, node, revoked)
+
+    def _ask(self, request: Request, node: str, done: Callable[[Response], None]) -> None:
+        def answered(response: Response) -> None:
+            if response.status not in _POSSIBLE:
+                raise UnexpectedTokenAnswer(f"{request.path} at {node}: {response}")
+            self.acknowledged += response.status not in _UNAVAILABLE
+            done(response)
+
+        self.asked += 1
+        client = self._random.choice(self._clients)
+        self._world.ask(client, node, request, PATIENCE_NS, answered)
+
+    def _node(self) -> str:
+        """Draw a member: as often as not the one that leads."""
+        if self._random.getrandbits(1):
+            return self._world.leader
+        return self._random.choice(self._world.plan.nodes)
+
+    def _after(self, bound_ns: int) -> int:
+        return self._random.randrange(bound_ns)

@@ -1,0 +1,123 @@
+"""Shows the members of a world to all invariants.
+
+Owns which invariant is called when. Must not know what any of them looks for.
+"""
+
+from collections.abc import Callable
+
+from core import effects
+from core.node.messages import Message
+from sim.host import Host
+from sim.invariants import ALL, Invariant
+from sim.world import Question, World
+
+
+class Watch:
+    """Shows the members to all invariants; what an invariant does not override costs nothing."""
+
+    def __init__(self, on_start: Callable[[Host], None]) -> None:
+        invariants = [invariant() for invariant in ALL]
+        self._on_start = on_start
+        self._seen: dict[str, tuple[object, ...]] = {}
+        self._changed = _overridden(invariants, "changed")
+        self._started = _overridden(invariants, "started")
+        self._crashed = _overridden(invariants, "crashed")
+        self._encoded = _overridden(invariants, "encoded")
+        self._wrote = _overridden(invariants, "wrote")
+        self._synced = _overridden(invariants, "synced")
+        self._based = _overridden(invariants, "based")
+        self._recorded = _overridden(invariants, "recorded")
+        self._asked = _overridden(invariants, "asked")
+        self._answered = _overridden(invariants, "answered")
+        self._at_end = _overridden(invariants, "at_end")
+        self._sent: dict[type, list[Callable[..., None]]] = {}
+        for invariant in invariants:
+            for kind in invariant.MESSAGES:
+                self._sent.setdefault(kind, []).append(invariant.sent)
+
+    def after_turn(self, world: World, host: Host) -> None:
+        """Look at a member unless all is as it was."""
+        node = host.node
+        if node is None:
+            return
+        raft = node.raft
+        log = raft.log
+        state = (
+            raft.term,
+            raft.role,
+            raft.commit,
+            log.last_index,
+            log.last_term,
+            log.stable_index,
+            log.start_index,
+            node.store.applied_index,
+        )
+        if self._seen.get(host.name) != state:
+            self._seen[host.name] = state
+            for look in self._changed:
+                look(world, host, raft)
+
+    def started(self, world: World, host: Host) -> None:
+        """Tell the invariants, and the operators who have to open it."""
+        self._seen.pop(host.name, None)
+        for look in self._started:
+            look(world, host)
+        self._on_start(host)
+
+    def crashed(self, world: World, host: Host) -> None:
+        """Tell the invariants."""
+        for look in self._crashed:
+            look(world, host)
+
+    def sent(self, world: World, host: Host, receiver: str, message: Message, data: bytes) -> None:
+        """Show a message to those who look at its kind, and its bytes to those who look at all."""
+        for look in self._sent.get(type(message), ()):
+            look(world, host, receiver, message)
+        for look in self._encoded:
+            look(world, host, message, data)
+
+    def wrote(self, world: World, host: Host, data: bytes) -> None:
+        """Show the invariants what goes into a log."""
+        for look in self._wrote:
+            look(world, host, data)
+
+    def synced(self, world: World, host: Host) -> None:
+        """Tell the invariants that a log is durable as written."""
+        for look in self._synced:
+            look(world, host)
+
+    def based(self, world: World, host: Host) -> None:
+        """Show the invariants a base that has changed."""
+        for look in self._based:
+            look(world, host)
+
+    def recorded(self, world: World, host: Host, lines: bytes) -> None:
+        """Show the invariants audit records."""
+        for look in self._recorded:
+            look(world, host, lines)
+
+    def asked(self, world: World, question: Question) -> None:
+        """Show the invariants a question."""
+        for look in self._asked:
+            look(world, question)
+
+    def answered(
+        self, world: World, host: Host, question: Question, effect: effects.Answer
+    ) -> None:
+        """Show the invariants an answer."""
+        for look in self._answered:
+            look(world, host, question, effect)
+
+    def at_end(self, world: World) -> None:
+        """Let the invariants look at the whole world."""
+        for look in self._at_end:
+            look(world)
+
+
+def _overridden(invariants: list[Invariant], name: str) -> list[Callable[..., None]]:
+    """Return this method of all invariants that have one of their own."""
+    return [
+        getattr(invariant, name)
+        for invariant in invariants
+        if getattr(type(invariant), name) is not getattr(Invariant, name)
+    ]
