@@ -149,7 +149,7 @@ class Custody:
     def _init(
         self, handle: int, request: Request, now: Now, _effects: list[Effect]
     ) -> Response | None:
-        if self.condition.config is not None or self.admission.under_way:
+        if self.condition.config is not None or self.admission.under_way or self._has_cluster():
             raise RequestError(400, "Vault is already initialized")
         if self._beginning is not None:
             raise RequestError(400, "initialization is already under way")
@@ -158,6 +158,11 @@ class Custody:
         member = Member(self._info.name, self._info.cluster_address, self._info.api_address)
         membership.bootstrap(self._raft, member, now.monotonic_ns)
         return None
+
+    def _has_cluster(self) -> bool:
+        """Tell whether this node belongs to a cluster, though it may have lost its state."""
+        others = [node for node in self._raft.configuration.members if node != self._raft.node]
+        return bool(others) or self._raft.snapshot_floor > 0
 
     def proceed(self, now: Now, effects: list[Effect]) -> None:
         """Go on with an initialisation: once this node leads, store what a cluster begins with."""

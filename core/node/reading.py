@@ -23,12 +23,19 @@ class ReadQueue:
 
     __slots__ = ("_asked", "_confirmed", "_gathering", "_last_batch", "_settings", "count")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, incarnation: int) -> None:
+        """Begin with no reads.
+
+        Args:
+            settings: limits and timeouts.
+            incarnation: batches are numbered from here, so that a late answer to a question of
+                an earlier life confirms nothing in this one.
+        """
         self._settings = settings
         self._gathering: list[Waiting] = []
         self._asked: dict[int, ReadBatch] = {}
         self._confirmed: list[tuple[int, list[Waiting]]] = []
-        self._last_batch = 0
+        self._last_batch = incarnation
         self.count = 0
 
     def add(self, waiting: Waiting) -> None:

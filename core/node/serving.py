@@ -102,7 +102,7 @@ class Serving:
         self._seen_calls = SeenCalls()
         self._uncommitted: dict[int, list[Uncommitted]] = {}
         self._uncommitted_count = 0
-        self._reads = ReadQueue(settings)
+        self._reads = ReadQueue(settings, incarnation)
 
     def begin_turn(self, now: Now, effects: list[Effect]) -> None:
         """Let this turn's effects gather in `effects`."""

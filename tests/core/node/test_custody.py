@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from core.raft.configuration import Configuration, Member
 from tests.core.node.single import SingleNode, decoded, errors
 
 
@@ -45,6 +46,23 @@ def test_a_bad_initialisation_is_refused(body: dict[str, Any], text: str) -> Non
 
     assert errors(node.ask("update", "sys/init", body)) == [text]
     assert decoded(node.ask("read", "sys/init")) == {"initialized": False}
+
+
+@pytest.mark.parametrize("lost", ["base", "seal"])
+def test_a_member_that_lost_its_state_is_no_new_cluster(lost: str) -> None:
+    """It waits for its peers; a new seal would be written over theirs."""
+    node = SingleNode()
+    raft = node.node.raft
+    if lost == "base":
+        raft.snapshot_floor = 7
+    else:
+        raft.configuration = Configuration(
+            ("n1", "n2"), members={name: Member(name, "a:1", "http://a") for name in ("n1", "n2")}
+        )
+    response = node.ask("update", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+
+    assert (response.status, errors(response)) == (400, ["Vault is already initialized"])
+    assert not raft.electable
 
 
 def test_three_of_five_shares_open_a_node() -> None:

@@ -39,7 +39,12 @@ def raft() -> Raft:
 @pytest.fixture
 def queue() -> ReadQueue:
     """Batches of two."""
-    return ReadQueue(Settings(requests=RequestSettings(read_index_batch_max=2)))
+    return in_life(0)
+
+
+def in_life(incarnation: int) -> ReadQueue:
+    """Return the queue of one life of a node."""
+    return ReadQueue(Settings(requests=RequestSettings(read_index_batch_max=2)), incarnation)
 
 
 def asked(queue: ReadQueue, raft: Raft, now_ns: int = 0) -> list[int]:
@@ -49,6 +54,19 @@ def asked(queue: ReadQueue, raft: Raft, now_ns: int = 0) -> list[int]:
     sends = [cast("Send", effect) for effect in effects]
     assert all(send.receiver == "n2" for send in sends)
     return [cast("ReadIndexRequest", send.message).batch for send in sends]
+
+
+def test_an_answer_to_an_earlier_life_confirms_nothing(queue: ReadQueue, raft: Raft) -> None:
+    """It was asked for before these reads were."""
+    queue.add(waiting(1))
+    (late,) = asked(queue, raft)
+    restarted = in_life(1_000)
+    restarted.add(waiting(2))
+    assert asked(restarted, raft) == [1_001]
+    restarted.confirmed(ConfirmedRead(late, 7))
+
+    assert restarted.ready(7) == []
+    assert restarted.count == 1
 
 
 def test_reads_are_asked_for_in_batches(queue: ReadQueue, raft: Raft) -> None:
