@@ -11,7 +11,8 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from net.data_directory import DataDirectoryError, write_durably
+from net.data_directory import DataDirectoryError
+from net.durably import write_durably
 from net.tls import Identity, PeerTls
 
 _FILE: Final = "peer.json"

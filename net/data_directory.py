@@ -4,8 +4,10 @@ Owns its layout, its lock and the node's identity. Must not know what is in the 
 
     identity.json   the node's id in consensus, made with the directory
     lock            held by the process that runs the node
+    peer.json       its credentials for the peer transport (`net.credentials`)
+    peers.json      the members that it was told last (`net.membership`)
     wal/            the log
-    store/          the base
+    store/          the base (`net.files`)
 """
 
 import fcntl
@@ -16,11 +18,10 @@ from typing import Final
 
 import msgspec
 
+from net.durably import PRIVATE_FILE, make_directory, write_durably
 from net.wal_files import OsDirectory
 
 FORMAT: Final = 1
-PRIVATE_DIRECTORY: Final = 0o700
-PRIVATE_FILE: Final = 0o600
 
 _NODE_ID_BYTES: Final = 16
 
@@ -57,13 +58,19 @@ class DataDirectory:
         """
         self.path = path
         try:
-            path.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-            path.chmod(PRIVATE_DIRECTORY)
+            make_directory(path)
             self._lock = self._take_lock()
-            self.identity = self._identify()
-            self.store.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         except OSError as error:
             raise DataDirectoryError(f"{path}: {error.strerror}") from error
+        try:
+            self.identity = self._identify()
+            make_directory(self.store)
+        except OSError as error:
+            self.close()
+            raise DataDirectoryError(f"{path}: {error.strerror}") from error
+        except DataDirectoryError:
+            self.close()
+            raise
 
     @property
     def store(self) -> Path:
@@ -104,20 +111,3 @@ class DataDirectory:
         if identity.format != FORMAT:
             raise DataDirectoryError(f"{file} has format {identity.format}, which is unknown here")
         return identity
-
-
-def write_durably(file: Path, text: bytes) -> None:
-    """Write a small private file so that after a crash there is the old one or the new one."""
-    temporary = file.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    try:
-        os.write(descriptor, text)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.replace(file)
-    directory = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

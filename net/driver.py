@@ -6,7 +6,7 @@ checkpoints, so a turn is never interrupted.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Protocol
 
 import structlog
@@ -16,14 +16,13 @@ from core import effects, events
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.member import Node
 from core.request import Request, Response
-from core.vault.answers import AUDIT_FAILED
+from core.vault.answers import AUDIT_FAILED, NO_LEADER
 from net import system
 from net.audit_files import AuditFiles
 from net.http.application import Handle, Waiter
 from net.storage import Storage
+from net.watchdog import Watchdog
 
-IDLE_S_MAX: Final = 3_600.0
-"""The longest sleep between two turns of a node that waits for nothing."""
 LEASE_ATTEMPTS_MAX: Final = 8
 """How often a read is asked again because its lease ran out before the answer could leave."""
 
@@ -120,9 +119,9 @@ class Driver:
         """Forget a request whose client has gone; what it asked for may still happen."""
         self._questions.pop(handle, None)
 
-    def post(self, event: events.Event) -> None:
-        """Hand the node an event, in a turn of its own unless one is under way."""
-        self._events.append(event)
+    def post(self, *taken: events.Event) -> None:
+        """Hand the node events, in a turn of their own unless one is under way."""
+        self._events += taken
         if not self._in_turn:
             self._turn()
 
@@ -134,22 +133,25 @@ class Driver:
         Raises:
             NodeHalted: the node has stopped itself.
         """
-        while not self._failure:
-            now_ns = time.monotonic_ns()
-            due_ns = self.node.deadline_ns
-            if due_ns <= now_ns:
-                self._turn()
-                await trio.lowlevel.checkpoint()
-                continue
-            self._sleeping_until_ns = due_ns
-            self._woken = trio.Event()
-            with trio.move_on_after(min((due_ns - now_ns) / NANOSECONDS_PER_SECOND, IDLE_S_MAX)):
-                await self._woken.wait()
+        with Watchdog() as watchdog:
+            while not self._failure:
+                watchdog.turned()
+                now_ns = time.monotonic_ns()
+                due_ns = self.node.deadline_ns
+                if due_ns <= now_ns:
+                    self._turn()
+                    await trio.lowlevel.checkpoint()
+                    continue
+                self._sleeping_until_ns = due_ns
+                self._woken = trio.Event()
+                pause_s = (due_ns - now_ns) / NANOSECONDS_PER_SECOND
+                with trio.move_on_after(min(pause_s, watchdog.pause_s)):
+                    await self._woken.wait()
         raise NodeHalted(self._failure)
 
     def fail(self, reason: str) -> None:
-        """End `run`: the storage can't go on."""
-        _log.critical("the storage has failed; the node stops", reason=reason)
+        """End `run`: the node can't go on, and takes no further turn."""
+        _log.critical("the node stops", reason=reason)
         self._failure = reason
         self._woken.set()
 
@@ -157,7 +159,7 @@ class Driver:
         """Take turns until nothing follows at once."""
         self._in_turn = True
         try:
-            while True:
+            while not self._failure:
                 taken, self._events = self._events, []
                 self._audit_failed = False
                 for effect in self.node.handle(taken, system.now()):
@@ -189,16 +191,19 @@ class Driver:
         question = self._questions.get(effect.handle)
         if question is None:
             return
-        lease_ended = effect.lease_until_ns and time.monotonic_ns() >= effect.lease_until_ns
-        if lease_ended and question.attempts < LEASE_ATTEMPTS_MAX:
+        response = effect.response
+        if effect.lease_until_ns and time.monotonic_ns() >= effect.lease_until_ns:
             # The process was held up between the clock and here: another may lead by now.
-            question.attempts += 1
-            asked = events.Asked(effect.handle, question.request, self._patience_ns)
-            self._events.append(asked)
-            return
+            if question.attempts < LEASE_ATTEMPTS_MAX:
+                question.attempts += 1
+                asked = events.Asked(effect.handle, question.request, self._patience_ns)
+                self._events.append(asked)
+                return
+            response = NO_LEADER
         del self._questions[effect.handle]
-        failed = effect.audited and self._audit_failed
-        question.waiter.deliver(effect.handle, AUDIT_FAILED if failed else effect.response)
+        if effect.audited and self._audit_failed:
+            response = AUDIT_FAILED
+        question.waiter.deliver(effect.handle, response)
 
     def _send(self, effect: effects.Send) -> None:
         if self._transport is not None and not (effect.audited and self._audit_failed):
@@ -230,10 +235,10 @@ class Driver:
         _log.info(effect.text, **effect.fields)
 
     def _halt(self, effect: effects.Halt) -> None:
-        _log.critical("the node has stopped", reason=effect.reason)
-        raise NodeHalted(effect.reason)
+        # Not raised here: what the loop calls at the wish of a thread must not raise.
+        self.fail(effect.reason)
 
-    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+    _EFFECTS: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
         effects.Answer: _answer,
         effects.Send: _send,
         effects.WriteLog: _store,

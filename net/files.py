@@ -1,30 +1,38 @@
 """Storage on disk: the log in segment files, the base in LMDB, and one thread for both.
 
-Owns the thread and the order of its work: writes of the log come before anything else, also
-between two steps of a flush. A failure is never tried again: after a failed sync the kernel may
-have dropped what was not written (Rebello et al., ATC'20), so the node stops and recovers.
+Owns the thread and the order of its work: between two short steps of a flush it writes the log.
+A failure is never tried again: after a failed sync the kernel may have dropped what was not
+written (Rebello et al., ATC'20), so the node stops and recovers.
 """
 
+import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
-import lmdb
 import structlog
 import trio
 
 from core import effects, events
-from core.events import Event
-from core.store.base import BaseMeta
-from net.data_directory import DataDirectory, write_durably
-from net.lmdb_base import BaseDamaged, LmdbBase
+from core.wal.recovery import Recovered, recover
+from net import membership
+from net.base_directory import BaseDirectory
+from net.data_directory import DataDirectory, DataDirectoryError
+from net.lmdb_base import SLICE_RECORDS_MAX, BaseFull
 from net.storage import Done, StorageEffect
-from net.wal_files import NoRoom, StorageFailed, WalFiles
+from net.wal_files import NoRoom, WalFiles
 
-_NO_SPACE: Final = "No space left on device"
+SCRUB_PAUSE_S: Final = 1.0
+"""Between two steps of the scrub: a million records take half an hour."""
+FLUSH_PAUSE_S: Final = 0.004
+"""Between two steps of a flush, so that the loop keeps most of the time."""
+LOAN_S_MAX: Final = 0.01
+"""How long the loop waits for a step, or a step for the loop; both go on then."""
+
 _log = structlog.get_logger("holdfast.storage")
 
 Failed = Callable[[str], None]
@@ -36,23 +44,63 @@ class FileStorage:
 
     Attributes:
         wal: the files of the log.
-        base: the durable state.
     """
 
     def __init__(self, directory: DataDirectory) -> None:
-        """Open the log and the base; a damaged base is set aside, to be rebuilt from the log."""
+        """Open the log and the base; a damaged base is set aside, to be built anew.
+
+        Raises:
+            DataDirectoryError: the base belongs to another node, or can't be read.
+            StorageFailed: the log can't be used.
+        """
         self.wal = WalFiles(directory.wal())
-        self._store = directory.store
-        self._suspect = directory.store / "suspect"
-        self._current = directory.store / "current"
-        self._generation = int(self._current.read_text()) if self._current.exists() else 1
-        self.base = self._open_base()
-        write_durably(self._suspect, b"")
+        self._directory = directory
+        self._bases = BaseDirectory(directory.store, directory.identity.node.encode())
+        self.base = self._bases.base
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._flush: Iterator[None] | None = None
+        self._flush: Generator[bool, None, None] | None = None
+        self._computes = True
+        self._step_due_s = 0.0
+        self._scrubbed = b""
+        self._scrub_due_s = time.monotonic() + SCRUB_PAUSE_S
+        self._replacing = False
         self._loop: trio.lowlevel.TrioToken | None = None
         self._failed: Failed = _ignore
+        self._has_failed = False
+        self._closed = False
         self._thread = Thread(target=self._work, name="storage", daemon=True)
+
+    def recover(self, segment_bytes: int) -> Recovered:
+        """Return what the log says; what a torn write left behind is cleared first.
+
+        Raises:
+            WalDamaged: what was durable can't be read.
+            WalForeign: the log belongs to another node.
+            DataDirectoryError: the base is lost, and nobody else has what it held.
+            StorageFailed: the log can't be read or written.
+        """
+        try:
+            return self._recover(segment_bytes)
+        except BaseException:
+            self._bases.close(whole=False)
+            raise
+
+    def _recover(self, segment_bytes: int) -> Recovered:
+        meta = self.base.meta
+        standing = self._bases.standing
+        recovered = recover(
+            self.wal.read_all(),
+            stamp=self._directory.identity.node.encode(),
+            segment_bytes=segment_bytes,
+            void_through=meta.void_through,
+            base_index=max(meta.index, standing.index),
+        )
+        if meta.index < standing.index:
+            self._check_rebuildable(recovered, meta.index)
+        if recovered.cut:
+            self.wal.write(recovered.cut)
+            self.wal.sync()
+        return recovered
 
     def start(self, failed: Failed) -> None:
         """Begin to work; call it in the thread of the loop.
@@ -81,35 +129,62 @@ class FileStorage:
                 self._jobs.put(lambda: self._replace(effect, done))
 
     def close(self) -> None:
-        """Finish what is under way; the base is known to be whole then."""
+        """Finish what is under way; unless something has failed the base is known to be whole."""
         if self._thread.is_alive():
             self._jobs.put(None)
             self._thread.join()
-        self.wal.close()
-        self.base.close()
-        self._suspect.unlink(missing_ok=True)
+        self._closed = True
+        self._bases.close(whole=not self._has_failed)
+        if not self._has_failed:
+            self.wal.close()
+
+    def _check_rebuildable(self, recovered: Recovered, base_index: int) -> None:
+        entries = recovered.entries
+        if entries and entries[0].index <= base_index + 1:
+            return
+        node = self._directory.identity.node
+        members = membership.load(self._directory.path).configuration.members
+        others = [each for each in members if each != node]
+        if not others:
+            raise DataDirectoryError(
+                f"the base of {self._directory.path} is damaged, and no other member has what it"
+                " held; what is left of it was set aside"
+            )
+        if not entries:
+            # Without entries consensus could not know how much it has promised to keep.
+            raise DataDirectoryError(
+                f"the base of {self._directory.path} is damaged, and the log has nothing since;"
+                " remove this node from its cluster and let it join with a new directory"
+            )
+        _log.error("the base is lost and is fetched from another member", since=entries[0].index)
 
     # -- in the thread ----------------------------------------------------------------------
 
     def _work(self) -> None:
         try:
-            while True:
-                job = self._next_job()
-                if job is None:
-                    return
+            while (job := self._next_job()) is not None:
                 job()
-        except (StorageFailed, OSError, lmdb.Error, BaseDamaged) as error:
-            self._tell(self._failed, str(error))
+        except Exception as error:  # noqa: BLE001 -- a node without its storage must not live on
+            self._has_failed = True
+            self._tell(self._failed, str(error) or repr(error))
+        if self._flush is not None:
+            # Its transaction ends in the thread that began it.
+            self._flush.close()
 
     def _next_job(self) -> Callable[[], None] | None:
-        """Return what to do next; None at the end. A flush goes on while nothing else waits."""
-        while self._flush is not None:
-            try:
-                return self._jobs.get_nowait()
-            except Empty:
-                if next(self._flush, self) is self:
-                    self._flush = None
-        return self._jobs.get()
+        """Return what to do next, None at the end; now and then a flush or the scrub goes on."""
+        while True:
+            due_s = self._scrub_due_s if self._flush is None else self._step_due_s
+            pause_s = due_s - time.monotonic()
+            if pause_s > 0:
+                try:
+                    return self._jobs.get(timeout=pause_s)
+                except Empty:
+                    pass
+            if self._flush is None:
+                self._scrub()
+            else:
+                self._go_on(self._flush)
 
     def _write_log(self, effect: effects.WriteLog, done: Done) -> None:
         self.wal.write(effect.writes)
@@ -117,7 +192,7 @@ class FileStorage:
         self._tell(done, events.LogWritten(effect.sequence))
 
     def _prepare(self, effect: effects.PrepareSegment, done: Done) -> None:
-        event: Event = events.SegmentReady(effect.number)
+        event: events.Event = events.SegmentReady(effect.number)
         try:
             self.wal.prepare(effect.number, effect.size)
         except NoRoom as error:
@@ -126,89 +201,88 @@ class FileStorage:
 
     def _begin_flush(self, effect: effects.FlushBase, done: Done) -> None:
         self._flush = self._flush_steps(effect, done)
+        self._computes = True
+        self._step_due_s = time.monotonic() + FLUSH_PAUSE_S
 
-    def _flush_steps(self, effect: effects.FlushBase, done: Done) -> Iterator[None]:
+    def _go_on(self, flush: Generator[bool, None, None]) -> None:
+        """Take the next step of a flush, with the interpreter to itself if it computes.
+
+        LMDB gives the interpreter up around each record, and a busy loop would give it back after
+        a millisecond or more: a flush would take a minute and hold up the log as well.
+        """
+        lent, returned = Event(), Event()
+        if self._computes:
+            self._tell(self._lend, lent, returned)
+            lent.wait(LOAN_S_MAX)
+        try:
+            self._computes = next(flush)
+        except StopIteration:
+            self._flush = None
+        finally:
+            returned.set()
+        self._step_due_s = time.monotonic() + FLUSH_PAUSE_S
+
+    def _flush_steps(self, effect: effects.FlushBase, done: Done) -> Generator[bool, None, None]:
         index = effect.meta.index
         try:
             yield from self.base.merge(effect.meta, effect.changes.changes())
-        except lmdb.Error as error:
-            if _NO_SPACE not in str(error):
-                raise
-            self._tell(done, events.BaseFlushRefused(index, str(error)))
+            # Without room for this the base stands there already. As it is not read anew, that
+            # does not show; the same changes come again.
+            self._bases.flushed(effect.meta)
+        except BaseFull as full:
+            self._tell(done, events.BaseFlushRefused(index, str(full)))
         else:
             self._tell(self._flushed, done, index)
 
     def _stage(self, effect: effects.StageSnapshot, done: Done) -> None:
-        if effect.number == 0:
-            shutil.rmtree(self._next, ignore_errors=True)
-            self._next.mkdir(mode=0o700)
-        incoming = LmdbBase(self._next)
-        for _ in incoming.merge(BaseMeta(), effect.items):
-            pass
-        incoming.close()
+        self._bases.stage(effect.items, anew=effect.number == 0)
         self._tell(done, events.SnapshotStaged(effect.snapshot, effect.number))
 
     def _replace(self, effect: effects.ReplaceBase, done: Done) -> None:
-        incoming = LmdbBase(self._next)
-        for _ in incoming.merge(effect.meta, ()):
-            pass
-        incoming.close()
-        # From here on the next start opens the new base; this process does so in the loop.
-        write_durably(self._current, str(self._generation + 1).encode())
-        self._tell(self._replaced, done, effect.snapshot)
+        self._replacing = True
+        former = self._bases.replace(effect.meta)
+        self._tell(self._replaced, former, done, effect.snapshot)
+
+    def _remove(self, former: Path) -> None:
+        shutil.rmtree(former)
+        self._replacing = False
+
+    def _scrub(self) -> None:
+        """Look at some more records; while the loop changes its base there may be none."""
+        self._scrub_due_s = time.monotonic() + SCRUB_PAUSE_S
+        if not self._replacing:
+            self._scrubbed = self.base.scrub(self._scrubbed, SLICE_RECORDS_MAX)
 
     def _tell(self, what: Callable[..., None], *arguments: object) -> None:
         assert self._loop is not None
-        self._loop.run_sync_soon(what, *arguments)
+        # After the end of the loop nobody is left to be told.
+        with contextlib.suppress(trio.RunFinishedError):
+            self._loop.run_sync_soon(self._call, what, *arguments)
 
     # -- in the loop ------------------------------------------------------------------------
+
+    def _call(self, what: Callable[..., None], *arguments: object) -> None:
+        """Do what the thread wants done here; what is raised must not end the loop itself."""
+        if self._closed:
+            return
+        try:
+            what(*arguments)
+        except Exception as error:  # noqa: BLE001 -- as in the thread
+            self._has_failed = True
+            self._failed(str(error) or repr(error))
+
+    def _lend(self, lent: Event, returned: Event) -> None:
+        lent.set()
+        returned.wait(LOAN_S_MAX)
 
     def _flushed(self, done: Done, index: int) -> None:
         self.base.refresh()
         done(events.BaseFlushed(index))
 
-    def _replaced(self, done: Done, snapshot: int) -> None:
-        former = self._path
-        self._generation += 1
-        self.base.move_to(self._path)
-        shutil.rmtree(former)
+    def _replaced(self, former: Path, done: Done, snapshot: int) -> None:
+        self.base.move_to(self._bases.path)
+        self._jobs.put(lambda: self._remove(former))
         done(events.BaseReplaced(snapshot))
-
-    # -- opening ----------------------------------------------------------------------------
-
-    @property
-    def _path(self) -> Path:
-        return self._store / f"base-{self._generation}"
-
-    @property
-    def _next(self) -> Path:
-        return self._store / f"base-{self._generation + 1}"
-
-    def _open_base(self) -> LmdbBase:
-        path = self._path
-        for other in self._store.glob("base-*"):
-            if other != path:
-                shutil.rmtree(other)
-        path.mkdir(mode=0o700, exist_ok=True)
-        try:
-            base = LmdbBase(path)
-            if self._suspect.exists():
-                base.verify()
-        except BaseDamaged as damage:
-            _log.error("the base is damaged and is rebuilt from the log", reason=str(damage))
-            aside = self._store / "damaged"
-            shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
-            return self._open_base_anew(path)
-        return base
-
-    @staticmethod
-    def _open_base_anew(path: Path) -> LmdbBase:
-        path.mkdir(mode=0o700)
-        base = LmdbBase(path)
-        if base.meta != BaseMeta():
-            raise StorageFailed("a new base is not empty")
-        return base
 
 
 def _ignore(_reason: str) -> None:

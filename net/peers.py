@@ -1,56 +1,65 @@
 """The way between members: mutual TLS with certificates that the cluster itself has issued.
 
-Owns connections, frames and queues. Each member calls every other and sends only on connections
-that it made; what it receives comes on those that others made. Must not know what messages
-say. A message may get lost with its connection; none is ever sent twice.
+Owns who is let in, and which connection a message takes. Each member calls every other
+(`net.peer_caller`) and sends on the connection that it made. Only to a node of which it does not
+know the address, because its own configuration is behind, it answers on the one that came from
+there. Must not know what messages say.
 """
 
 import socket
-import struct
-from collections import deque
-from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
-import msgspec
 import structlog
 import trio
-from cryptography.x509.oid import NameOID
 
 from core import effects, events
-from core.node.messages import decode_message, encode_message
-from core.raft.configuration import EMPTY, Configuration
-from net import credentials
+from core.node.messages import encode_message
+from net import credentials, membership
 from net.cluster_client import ask_cluster
 from net.http.listener import CannotListenError
+from net.peer_caller import HANDSHAKE_S_MAX, Caller
+from net.peer_connection import SendQueue, Take, exchange, name_of
+from net.peer_frames import FrameReader, Malformed
 from net.stream import HandshakeError, TransportStream
-from net.tls import PeerTls, TlsTransport
+from net.system import SystemEntropy
+from net.tls import PeerTls
 
-FRAME_VERSION: Final = 1
-FRAME_BYTES_MAX: Final = 8 << 20
-"""The longest message; an append carries at most one entry beyond its own limit."""
-QUEUE_BYTES_MAX: Final = 32 << 20
-"""What waits for one peer; beyond it the oldest messages are dropped."""
-CONNECTIONS_MAX: Final = 256
-HANDSHAKE_S_MAX: Final = 2.0
-BACKOFF_S_MIN: Final = 0.05
-BACKOFF_S_MAX: Final = 1.0
+HANDSHAKES_MAX: Final = 64
+"""Connections of which it is not known yet whose they are; further ones are closed."""
+CALLEES_MAX: Final = 256
+"""Nodes that are connected; with more, only members are let in."""
+ACCEPT_PAUSE_S: Final = 0.1
 
-_HEADER: Final = struct.Struct("!BI")
-_RECEIVE_BYTES: Final = 256 << 10
 _BACKLOG: Final = 128
+# A peer that has vanished is noticed after 5 + 3 * 5 s; accepted sockets inherit this on Linux.
+_OPTIONS: Final = (
+    (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 _log = structlog.get_logger("holdfast.peers")
 
-Post = Callable[[events.Event], None]
+
+class Post(Protocol):
+    """Takes what has arrived together."""
+
+    def __call__(self, *taken: events.Event) -> None:
+        """Hand it to the node."""
+        ...
 
 
 class Peers:
     """Connections to and from the other members.
 
     Attributes:
-        dropped: messages that had to make room for later ones.
+        host: the address that it listens on.
+        port: the port; the one that the system chose if it was asked for 0.
         malformed: connections that were closed because what came was no message.
-        refused: connections of nodes that are no members.
+        refused: connections that were closed because their node was removed.
     """
 
     def __init__(self, address: str, directory: Path) -> None:
@@ -58,47 +67,73 @@ class Peers:
 
         Raises:
             CannotListenError: the port is in use, or the address is not ours.
-            DataDirectoryError: the credentials can't be read.
+            DataDirectoryError: the credentials or the members can't be read.
         """
-        self.dropped = 0
         self.malformed = 0
         self.refused = 0
         self._directory = directory
-        self._socket = _listen(address)
+        self._known = membership.load(directory)
+        self._admitted = False
         own = credentials.load(directory)
         self._tls = own.peer_tls() if own is not None else None
+        self._socket = _listen(address)
+        self.host, self.port = self._socket.getsockname()[:2]
         self._identified = trio.Event()
         if self._tls is not None:
             self._identified.set()
-        self._configuration: Configuration = EMPTY
         self._node = ""
-        self._callers: dict[str, _Caller] = {}
-        self._connections = 0
+        self._entropy = SystemEntropy()
+        self._callers: dict[str, Caller] = {}
+        self._dropped = 0
+        self._handshakes = 0
+        self._callees: dict[str, _Callee] = {}
         self._nursery: trio.Nursery | None = None
         self._post: Post = _nobody
+
+    @property
+    def dropped(self) -> int:
+        """Messages that had to make room for later ones."""
+        queues = [caller.queue for caller in self._callers.values()]
+        queues += [callee.queue for callee in self._callees.values()]
+        return self._dropped + sum(queue.dropped for queue in queues)
 
     async def run(self, node: str, post: Post) -> None:
         """Carry messages until cancelled; `post` takes what arrives for `node`."""
         self._node = node
         self._post = post
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            self._follow_members()
-            await self._accept(nursery)
+        with self._socket:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                self._call_members()
+                await self._accept(nursery)
 
     # -- what the driver asks for -----------------------------------------------------------
 
     def send(self, effect: effects.Send) -> None:
-        """Put a message into the queue of a peer; strangers get none."""
-        caller = self._callers.get(effect.receiver)
-        if caller is not None:
-            self.dropped += caller.put(encode_message(effect.message))
+        """Put a message into the queue of a peer; without a way to it, it is lost."""
+        receiver = effect.receiver
+        line = self._callers.get(receiver) or self._callees.get(receiver)
+        if line is not None:
+            line.queue.put(encode_message(effect.message))
 
     def admit(self, effect: effects.AdmitPeers) -> None:
-        """Know the members in force: call them, and let nobody else in."""
-        self._configuration = effect.configuration
+        """Know the members in force: call them, and refuse those that are members no more."""
+        members = effect.configuration.members
+        # What an earlier life was told may not have been durable in the log: who is missing now
+        # may be a member all the same.
+        former = self._known.configuration.members if self._admitted else ()
+        gone = [node for node in former if node not in members]
+        known = self._known.followed_by(effect.configuration, gone)
+        self._admitted = True
+        if known != self._known:
+            self._known = known
+            membership.save(self._directory, known)
+        for node, callee in self._callees.items():
+            if node in known.removed:
+                self.refused += 1
+                callee.scope.cancel()
         if self._nursery is not None:
-            self._follow_members()
+            self._call_members()
 
     def identify(self, effect: effects.IssueIdentity) -> None:
         """Keep new credentials, and use them from the next connection on."""
@@ -120,22 +155,22 @@ class Peers:
     async def _ask(self, effect: effects.AskCluster) -> None:
         self._post(await ask_cluster(effect))
 
-    def _follow_members(self) -> None:
+    def _call_members(self) -> None:
+        """Have a caller for each other member at its address, and none for anybody else."""
         assert self._nursery is not None
-        members = self._configuration.members
-        for node in list(self._callers):
-            if node not in members:
-                self._callers.pop(node).scope.cancel()
+        members = self._known.configuration.members
+        for node, caller in list(self._callers.items()):
+            member = members.get(node)
+            if member is None or member.cluster_address != caller.address:
+                self._dropped += caller.queue.dropped
+                del self._callers[node]
+                caller.cancel()
         for node, member in members.items():
-            if node == self._node:
-                continue
-            known = self._callers.get(node)
-            if known is not None and known.address == member.cluster_address:
-                continue
-            if known is not None:
-                known.scope.cancel()
-            self._callers[node] = caller = _Caller(node, member.cluster_address)
-            self._nursery.start_soon(caller.run, self._tls_when_identified)
+            if node != self._node and node not in self._callers:
+                caller = Caller(node, member.cluster_address, self._entropy)
+                self._callers[node] = caller
+                taker = partial(self._taker, node)
+                self._nursery.start_soon(caller.run, self._tls_when_identified, taker)
 
     async def _tls_when_identified(self) -> PeerTls:
         await self._identified.wait()
@@ -147,157 +182,112 @@ class Peers:
     async def _accept(self, nursery: trio.Nursery) -> None:
         await self._identified.wait()
         while True:
-            connected, _ = await self._socket.accept()
-            if self._connections >= CONNECTIONS_MAX or self._tls is None:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                connected, _ = self._socket.accept()
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                # Descriptors or memory are short, which may pass.
+                _log.warning("a peer could not be let in", reason=str(error))
+                await trio.sleep(ACCEPT_PAUSE_S)
+                continue
+            if self._handshakes >= HANDSHAKES_MAX:
                 connected.close()
                 continue
-            nursery.start_soon(self._serve, self._tls.accept(_detached(connected)))
+            nursery.start_soon(self._serve, connected)
 
-    async def _serve(self, transport: TlsTransport) -> None:
-        self._connections += 1
+    async def _serve(self, connected: socket.socket) -> None:
+        transport = (await self._tls_when_identified()).accept(connected)
         stream = TransportStream(transport)
+        self._handshakes += 1
         try:
             with trio.fail_after(HANDSHAKE_S_MAX):
                 await stream.handshake()
-            sender = _name_of(transport)
-            received = bytearray()
-            while self._is_member(sender):
-                data = await stream.receive_some(_RECEIVE_BYTES)
-                if not data:
-                    return
-                received += data
-                self._take_frames(received, sender)
+        except (HandshakeError, trio.TooSlowError) as error:
+            stream.abort()
+            _log.info("a peer was not let in", reason=str(error))
+            return
+        except trio.Cancelled:
+            stream.abort()
+            raise
+        finally:
+            self._handshakes -= 1
+        sender = name_of(transport)
+        if not self._is_welcome(sender):
+            stream.abort()
             self.refused += 1
             _log.warning("a node that is no member was refused", node=sender)
-        except (HandshakeError, trio.TooSlowError, trio.BrokenResourceError):
-            pass  # it calls again if it has something to say
-        except (msgspec.MsgspecError, ValueError) as error:
-            self.malformed += 1
-            _log.warning("a peer sent what is no message", reason=str(error))
-        finally:
-            self._connections -= 1
-            stream.abort()
+            return
+        await self._hear(sender, stream)
 
-    def _is_member(self, node: str) -> bool:
-        """Tell whether a node may speak; one that is just joining listens to the whole cluster."""
-        members = self._configuration.members
-        return not members or node in members
-
-    def _take_frames(self, received: bytearray, sender: str) -> None:
-        start = 0
-        while len(received) - start >= _HEADER.size:
-            version, size = _HEADER.unpack_from(received, start)
-            if version != FRAME_VERSION or size > FRAME_BYTES_MAX:
-                raise ValueError(f"a frame of version {version} with {size} bytes")
-            end = start + _HEADER.size + size
-            if end > len(received):
-                break
-            message = decode_message(bytes(received[start + _HEADER.size : end]))
-            self._post(events.Received(sender, message))
-            start = end
-        del received[:start]
-
-
-class _Caller:
-    """Calls one peer, and sends what is queued for it.
-
-    Attributes:
-        address: where it listens.
-        scope: cancels this.
-    """
-
-    def __init__(self, node: str, address: str) -> None:
-        self.address = address
-        self.scope = trio.CancelScope()
-        self._node = node
-        self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
-        self._filled = trio.Event()
-
-    def put(self, message: bytes) -> int:
-        """Queue a message; return how many older ones had to go for it."""
-        self._queue.append(_HEADER.pack(FRAME_VERSION, len(message)) + message)
-        self._queued_bytes += len(self._queue[-1])
-        dropped = 0
-        while self._queued_bytes > QUEUE_BYTES_MAX and len(self._queue) > 1:
-            self._queued_bytes -= len(self._queue.popleft())
-            dropped += 1
-        self._filled.set()
-        return dropped
-
-    async def run(self, tls: Callable[[], Awaitable[PeerTls]]) -> None:
-        """Keep a connection while there is something to send."""
-        pause_s = BACKOFF_S_MIN
-        with self.scope:
-            while True:
-                await self._filled.wait()
-                stream = await self._connect(await tls())
-                if stream is None:
-                    self._forget()
-                    await trio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, BACKOFF_S_MAX)
-                    continue
-                pause_s = BACKOFF_S_MIN
-                try:
-                    await self._send_all(stream)
-                except trio.BrokenResourceError:
-                    self._forget()
-                finally:
-                    stream.abort()
-
-    def _forget(self) -> None:
-        """Drop what is queued: by the time that the peer answers again it is out of date."""
-        self._queue.clear()
-        self._queued_bytes = 0
-        self._filled = trio.Event()
-
-    async def _connect(self, tls: PeerTls) -> TransportStream | None:
-        host, _, port = self.address.rpartition(":")
+    async def _hear(self, sender: str, stream: TransportStream) -> None:
+        """Be connected with a node until it ends that, calls anew or is removed."""
+        former = self._callees.pop(sender, None)
+        if former is not None:
+            # It calls again only if it has given up the connection before.
+            former.scope.cancel()
+        self._callees[sender] = callee = _Callee()
         try:
-            with trio.fail_after(HANDSHAKE_S_MAX):
-                stream = await trio.open_tcp_stream(host.strip("[]"), int(port))
-                transport = tls.connect(_detached(stream.socket))
-                secured = TransportStream(transport)
-                await secured.handshake()
-        except (OSError, ValueError, HandshakeError, trio.TooSlowError, trio.BrokenResourceError):
-            return None
-        if _name_of(transport) != self._node:
-            _log.warning("another node answers at a peer's address", address=self.address)
-            secured.abort()
-            return None
-        return secured
+            with callee.scope:
+                await exchange(stream, callee.queue, self._taker(sender))
+        finally:
+            self._dropped += callee.queue.dropped
+            if self._callees.get(sender) is callee:
+                del self._callees[sender]
 
-    async def _send_all(self, stream: TransportStream) -> None:
-        while True:
-            await self._filled.wait()
-            data = b"".join(self._queue)
-            self._forget()
-            await stream.send_all(data)
+    def _taker(self, sender: str) -> Take:
+        """Return who takes what arrives on one connection with `sender`."""
+        reader = FrameReader()
 
+        def take(data: bytes) -> bool:
+            try:
+                messages = reader.take(data)
+            except Malformed as malformed:
+                self.malformed += 1
+                _log.warning("a peer sent what is no message", node=sender, reason=str(malformed))
+                return False
+            if messages:
+                self._post(*[events.Received(sender, message) for message in messages])
+            return True
 
-def _name_of(transport: TlsTransport) -> str:
-    """Return the node id that a peer has proved."""
-    certificate = transport.peer_certificate
-    if certificate is None:
-        return ""
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else ""
+        return take
 
-
-def _detached(connected: trio.socket.SocketType) -> socket.socket:
-    """Return trio's socket as a plain one, without delay for small messages."""
-    connected.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 1)
-    return socket.socket(fileno=connected.detach())
+    def _is_welcome(self, node: str) -> bool:
+        known = self._known
+        if node in known.configuration.members:
+            return True
+        return node not in known.removed and len(self._callees) < CALLEES_MAX
 
 
-def _listen(address: str) -> trio.socket.SocketType:
+class _Callee:
+    """The connection of a node that has called."""
+
+    __slots__ = ("queue", "scope")
+
+    def __init__(self) -> None:
+        self.queue = SendQueue()
+        self.scope = trio.CancelScope()
+
+
+def _listen(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
+    host = host.strip("[]")
     try:
-        plain = socket.create_server((host.strip("[]"), int(port)), backlog=_BACKLOG)
-    except (OSError, ValueError) as error:
+        listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            listening.settimeout(0)
+            for option in _OPTIONS:
+                listening.setsockopt(*option)
+            listening.bind((host, int(port)))
+            listening.listen(_BACKLOG)
+        except BaseException:
+            listening.close()
+            raise
+    except (OSError, ValueError, OverflowError) as error:
         raise CannotListenError(f"cannot listen on {address}: {error}") from error
-    return trio.socket.from_stdlib_socket(plain)
+    return listening
 
 
-def _nobody(_event: events.Event) -> None:
+def _nobody(*_taken: events.Event) -> None:
     """Nothing runs yet."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from core import effects
 from core.events import Event
 from core.store.base import Base
+from core.wal.recovery import Recovered
 
 StorageEffect = (
     effects.WriteLog
@@ -26,6 +27,10 @@ class Storage(Protocol):
     @property
     def base(self) -> Base:
         """The durable state."""
+        ...
+
+    def recover(self, segment_bytes: int) -> Recovered:
+        """Return what the log says, whose next segments will have `segment_bytes`."""
         ...
 
     def carry_out(self, effect: StorageEffect, done: Done) -> None:

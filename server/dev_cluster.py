@@ -20,7 +20,7 @@ import httpx
 import msgspec
 import trio
 
-from net.data_directory import write_durably
+from net.durably import write_durably
 
 NODES_MAX: Final = 7
 PORT_DEFAULT: Final = 8200

@@ -17,7 +17,6 @@ from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
 from core.node.member import Node
 from core.settings import RequestSettings, Settings, raft_settings
-from core.wal.recovery import recover
 from net import system
 from net.data_directory import DataDirectory
 from net.driver import Driver
@@ -28,7 +27,6 @@ from net.memory import MemoryStorage
 from net.peers import Peers
 from net.storage import Storage
 from net.tls import ServerTls, ServerTlsSettings
-from net.wal_files import WalFiles
 from server import joining
 from server.app import build_app
 from server.config import configuration as config
@@ -146,12 +144,12 @@ class Process:
         longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
         if isinstance(configuration.storage, config.InmemStorage):
             info = _info(configuration, _INMEM, _INMEM)
-            return _drive(info, settings, MemoryStorage(), None, None, longest_ns)
+            return _drive(info, settings, MemoryStorage(), None, longest_ns)
         self._directory = directory = DataDirectory(Path(configuration.storage.path))
         self._files = files = FileStorage(directory)
         self._peers = peers = Peers(configuration.listeners[0].cluster_address, directory.path)
         info = _info(configuration, directory.identity.node, configuration.storage.node_id)
-        return _drive(info, settings, files, files.wal, peers, longest_ns)
+        return _drive(info, settings, files, peers, longest_ns)
 
 
 def _settings(configuration: Configuration) -> Settings:
@@ -181,21 +179,9 @@ def _drive(
     info: NodeInfo,
     settings: Settings,
     storage: Storage,
-    wal: WalFiles | None,
     peers: Peers | None,
     patience_ns: int,
 ) -> Driver:
-    """Recover a node from its storage; what a torn write left behind is cleared first."""
-    meta = storage.base.meta
-    recovered = recover(
-        wal.read_all() if wal is not None else (),
-        stamp=info.node.encode(),
-        segment_bytes=settings.store.segment_bytes,
-        void_through=meta.void_through,
-        base_index=meta.index,
-    )
-    if wal is not None and recovered.cut:
-        wal.write(recovered.cut)
-        wal.sync()
+    recovered = storage.recover(settings.store.segment_bytes)
     node = Node(info, settings, system.SystemEntropy(), storage.base, recovered, system.now())
     return Driver(node, storage, peers, patience_ns)

@@ -1,0 +1,62 @@
+"""Small files that survive, and directories that nobody else can look into."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from net.durably import make_directory, write_durably
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_replaced_as_a_whole_and_is_private(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+
+    write_durably(file, b"one")
+    write_durably(file, b"two")
+
+    assert (b"two", 0o600, ["a.json"]) == (
+        file.read_bytes(),
+        mode(file),
+        [each.name for each in tmp_path.iterdir()],
+    )
+
+
+def test_without_room_the_old_one_stays() -> None:
+    """/dev/full takes nothing: the new content is written there, and never put in place."""
+    file = Path("/dev/shm") / f"holdfast-{os.getpid()}.json"
+    write_durably(file, b"one")
+    temporary = file.with_suffix(".new")
+    temporary.symlink_to("/dev/full")
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            write_durably(file, b"two")
+
+        assert b"one" == file.read_bytes()
+    finally:
+        temporary.unlink()
+        file.unlink()
+
+
+def test_a_directory_is_made_with_those_above_it(tmp_path: Path) -> None:
+    """Only the last one is private."""
+    path = tmp_path / "a" / "b" / "c"
+
+    make_directory(path)
+
+    assert 0o700 == mode(path)
+    assert 0o700 != mode(path.parent)
+
+
+def test_a_directory_that_is_there_becomes_private(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.mkdir(mode=0o755)
+
+    make_directory(path)
+
+    assert 0o700 == mode(path)

@@ -1,0 +1,423 @@
+"""Storage on disk: order, room, failures, and what a start finds after the worst."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from core import effects, events
+from core.raft.configuration import Configuration, Member
+from core.store.base import BaseMeta
+from core.store.memtable import Memtable
+from core.wal.recovery import WalForeign
+from core.wal.writer import SEGMENT_BYTES_MIN
+from net import files, membership
+from net.data_directory import DataDirectoryError
+from net.lmdb_base import SLICE_RECORDS_MAX
+from net.membership import Membership
+from tests.core.wal.disk import entries
+from tests.net.small_disk import SmallDisk
+from tests.net.storage import Life, flushing, killed, living
+
+
+def names(path: Path) -> list[str]:
+    return sorted(each.name for each in path.iterdir())
+
+
+SEGMENT_PATH = "wal/0000000000000001.seg"
+
+
+async def test_what_was_written_is_there_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 3))
+        meta = BaseMeta(2, 1)
+        assert events.BaseFlushed(2) == await life.flush(meta, a="1")
+        assert (meta, {b"a": b"1"}) == (life.storage.base.meta, life.values())
+        copy = killed(path)
+
+    async with living(copy) as life:
+        assert (meta, {b"a": b"1"}) == (life.storage.base.meta, life.values())
+        assert entries(1, 3)[-1] == life.recovered.entries[-1]
+
+
+async def test_the_log_does_not_wait_for_a_flush(tmp_path: Path) -> None:
+    """Both are asked for at once, the flush first; it takes several steps."""
+    table = Memtable()
+    for number in range(4 * SLICE_RECORDS_MAX):
+        table.put(b"%d" % number, b"x")
+    life = Life(tmp_path / "data")
+    life.put(effects.FlushBase(BaseMeta(1), table))
+    life.put(effects.WriteLog(1, ()))
+    life.put(effects.PrepareSegment(1, 4096))
+    life.start()
+
+    told = await life.told(3)
+
+    assert [events.LogWritten(1), events.SegmentReady(1), events.BaseFlushed(1)] == told
+    life.close()
+
+
+async def test_an_end_waits_for_what_is_under_way_but_not_for_a_flush(tmp_path: Path) -> None:
+    life = Life(tmp_path / "data")
+    life.put(flushing(BaseMeta(1), a="1"))
+    life.put(effects.PrepareSegment(1, 4096))
+    life.storage._jobs.put(None)
+    life.start()
+    life.storage._thread.join()
+    life.close()
+
+    assert 4096 == (tmp_path / "data" / SEGMENT_PATH).stat().st_size
+    async with living(tmp_path / "data") as life:
+        assert BaseMeta() == life.storage.base.meta
+
+
+async def test_the_log_is_cut_behind_the_base(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.fill(4)
+        await life.flush(BaseMeta(3, 1), a="1")
+        before = len(names(path / "wal"))
+        await life.drop(4)
+        assert len(names(path / "wal")) < before
+
+    async with living(path) as life:
+        assert 4 == life.recovered.entries[-1].index
+        assert life.recovered.entries[0].index > 1
+
+
+# -- snapshots ------------------------------------------------------------------------------
+
+
+async def install(life: Life, meta: BaseMeta) -> None:
+    """Stage a snapshot after one that was given up, and put it in place."""
+    await life.carry_out(
+        effects.StageSnapshot(4, 0, [(b"given", b"up")]),
+        effects.StageSnapshot(5, 0, [(b"b", b"2")]),
+        effects.StageSnapshot(5, 1, [(b"c", b"3")]),
+    )
+    assert [events.BaseReplaced(5)] == await life.carry_out(effects.ReplaceBase(5, meta))
+
+
+async def test_a_snapshot_takes_the_place_of_the_base(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    meta = BaseMeta(90, 4, b"", 0, 3)
+    async with living(path) as life:
+        await life.append(*entries(1, 2))
+        await life.flush(BaseMeta(1, 1), a="1")
+        await install(life, meta)
+        assert (meta, {b"b": b"2", b"c": b"3"}) == (life.storage.base.meta, life.values())
+        await life.flush(BaseMeta(91, 4, b"", 0, 3), d="4")
+        copy = killed(path)
+    assert ["base-2", "current"] == names(path / "store")
+
+    async with living(copy) as life:
+        assert 91 == life.storage.base.meta.index
+        assert {b"b": b"2", b"c": b"3", b"d": b"4"} == life.values()
+
+
+async def test_a_snapshot_that_was_not_put_in_place_is_forgotten(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.flush(BaseMeta(1, 1), a="1")
+        await life.carry_out(effects.StageSnapshot(5, 0, [(b"b", b"2")]))
+        copy = killed(path)
+
+    async with living(copy) as life:
+        assert {b"a": b"1"} == life.values()
+        assert not (copy / "store" / "base-2").exists()
+
+
+# -- no room --------------------------------------------------------------------------------
+
+
+async def test_a_full_disk_refuses_and_goes_on(small_disk: SmallDisk) -> None:
+    """The log keeps working in the segment that it has; later there is room again."""
+    async with living(small_disk.path / "data") as life:
+        await life.append(*entries(1, 1))
+        small_disk.fill(but_bytes=16 << 10)
+        refused = await life.carry_out(
+            effects.PrepareSegment(7, SEGMENT_BYTES_MIN),
+            flushing(BaseMeta(1, 1), a="x" * 100_000),
+        )
+        await life.append(*entries(2, 1))
+        small_disk.empty()
+        flushed = await life.flush(BaseMeta(1, 1), a="1")
+        assert {b"a": b"1"} == life.values()
+
+    assert [events.SegmentRefused, events.BaseFlushRefused] == [type(event) for event in refused]
+    assert events.BaseFlushed(1) == flushed
+
+
+async def test_no_room_for_the_standing_is_no_room(tmp_path: Path) -> None:
+    """The base has been flushed then; that does not show, and the flush is repeated."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        full = path / "store" / "current.new"
+        full.symlink_to("/dev/full")
+        refused = await life.flush(BaseMeta(1, 1), a="1")
+        assert ({}, BaseMeta()) == (life.values(), life.storage.base.meta)
+        full.unlink()
+        assert events.BaseFlushed(1) == await life.flush(BaseMeta(1, 1), a="1")
+        assert {b"a": b"1"} == life.values()
+
+    assert isinstance(refused, events.BaseFlushRefused)
+
+
+async def test_no_room_for_a_snapshot_stops_the_node(small_disk: SmallDisk) -> None:
+    async with living(small_disk.path / "data") as life:
+        small_disk.fill(but_bytes=16 << 10)
+        await life.carry_out(effects.StageSnapshot(5, 0, [(b"a", b"x" * 1_000_000)]))
+
+    assert 1 == len(life.failures)
+    small_disk.empty()
+
+
+# -- failures -------------------------------------------------------------------------------
+
+
+async def test_a_failure_is_told_and_nothing_follows(tmp_path: Path) -> None:
+    """And the next start does not trust the base."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 1))
+        life.storage.wal.close()
+        (path / SEGMENT_PATH).unlink()
+        written = life.writer.append(None, entries(2, 1))
+        told = await life.carry_out(effects.WriteLog(written.sequence, written.writes))
+        life.put(effects.WriteLog(9, ()))
+
+    assert [] == told
+    assert ["the log has failed"] == [reason.partition(":")[0] for reason in life.failures]
+    assert (path / "store" / "suspect").exists()
+
+
+def test_after_the_end_of_the_loop_nobody_is_told(tmp_path: Path) -> None:
+    life = Life(tmp_path / "data")
+
+    async def start() -> None:
+        life.start()
+
+    trio.run(start)
+    life.put(effects.PrepareSegment(1, 4096))
+    life.close()
+
+    assert [] == life.done
+    assert (tmp_path / "data" / SEGMENT_PATH).exists()
+
+
+async def test_what_fails_in_the_thread_of_the_loop_stops_the_node(tmp_path: Path) -> None:
+    """And not the loop."""
+
+    def fail(_event: events.Event) -> None:
+        raise RuntimeError("this is a test")
+
+    async with living(tmp_path / "data") as life:
+        life.storage.carry_out(effects.PrepareSegment(1, 4096), fail)
+        await life.told(1)
+
+    assert ["this is a test"] == life.failures
+    assert (tmp_path / "data" / "store" / "suspect").exists()
+
+
+async def test_after_the_end_nothing_is_told(tmp_path: Path) -> None:
+    """What the thread had to tell may be under way still."""
+    async with living(tmp_path / "data") as life:
+        life.put(effects.PrepareSegment(1, 4096))
+        life.put(flushing(BaseMeta(1, 1), a="1"))
+    await trio.testing.wait_all_tasks_blocked()
+
+    assert ([], []) == (life.done, life.failures)
+
+
+async def test_the_scrub_finds_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nobody reads the record."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.flush(BaseMeta(1, 1), a="somewhat long", b="2")
+    damage(path, b"somewhat long")
+    monkeypatch.setattr(files, "SCRUB_PAUSE_S", 0.0)
+
+    async with living(path) as life:
+        await life.told(1)
+
+    assert ["the record of key 61 does not match its checksum"] == life.failures
+
+
+# -- a base that is lost --------------------------------------------------------------------
+
+
+def damage(path: Path, value: bytes) -> None:
+    """Change one bit of the base."""
+    file = next((path / "store").glob("base-*/data.mdb"))
+    content = bytearray(file.read_bytes())
+    content[content.index(value)] ^= 1
+    file.write_bytes(content)
+
+
+async def killed_after_a_flush(tmp_path: Path, *, cut: bool) -> Path:
+    """Return the directory of a node that was killed; its log may be cut behind the base."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.fill(4)
+        await life.flush(BaseMeta(3, 1), a="somewhat long")
+        if cut:
+            await life.drop(4)
+        return killed(path)
+
+
+async def test_after_a_kill_a_damaged_base_is_built_anew_from_the_log(tmp_path: Path) -> None:
+    path = await killed_after_a_flush(tmp_path, cut=False)
+    damage(path, b"somewhat long")
+
+    async with living(path) as life:
+        assert (BaseMeta(), {}) == (life.storage.base.meta, life.values())
+        assert [1, 2, 3, 4] == [entry.index for entry in life.recovered.entries]
+        await life.flush(BaseMeta(2, 1), a="1")
+        await life.drop(3)
+    async with living(path) as life:
+        assert {b"a": b"1"} == life.values()
+    assert (path / "store" / "damaged" / "data.mdb").exists()
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 20_000])
+async def test_a_base_that_was_cut_short_is_built_anew(tmp_path: Path, size: int) -> None:
+    """Also after an orderly end."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 3))
+        await life.flush(BaseMeta(2, 1), a="x" * 50_000)
+    os.truncate(path / "store" / "base-1" / "data.mdb", size)
+
+    async with living(path) as life:
+        assert ({}, [1, 2, 3]) == (
+            life.values(),
+            [entry.index for entry in life.recovered.entries],
+        )
+
+
+async def test_what_a_cut_log_can_not_give_comes_from_other_members(tmp_path: Path) -> None:
+    """Consensus sees that the entries begin behind an empty base, start after start."""
+    path = await killed_after_a_flush(tmp_path, cut=True)
+    damage(path, b"somewhat long")
+    two = {name: Member(name, "", "") for name in ("a", "b")}
+    membership.save(path, Membership(Configuration(tuple(two), members=two)))
+
+    for _ in range(2):
+        async with living(path) as life:
+            assert BaseMeta() == life.storage.base.meta
+            assert 1 < life.recovered.entries[0].index <= 4
+            assert 4 == life.recovered.entries[-1].index
+
+
+async def test_without_other_members_a_lost_base_is_an_error(tmp_path: Path) -> None:
+    """A node that began anew would answer as if nothing had ever been there."""
+    path = await killed_after_a_flush(tmp_path, cut=True)
+    damage(path, b"somewhat long")
+
+    for _ in range(2):
+        with pytest.raises(DataDirectoryError, match="no other member has what it held"):
+            Life(path)
+    assert b"omewhat long" in (path / "store" / "damaged" / "data.mdb").read_bytes()
+
+
+async def test_a_lost_snapshot_without_entries_since_is_an_error(tmp_path: Path) -> None:
+    """Consensus would not know how much it has promised to keep."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 2))
+        await install(life, BaseMeta(90, 4, b"", 0, life.writer.sequence))
+        members = {"a": Member("a", "", ""), "b": Member("b", "", "")}
+        membership.save(path, Membership(Configuration(("a", "b"), members=members)))
+    shutil.rmtree(path / "store" / "base-2")
+
+    with pytest.raises(DataDirectoryError, match="the log has nothing since"):
+        Life(path)
+
+
+async def test_what_a_snapshot_has_voided_stays_void_without_it(tmp_path: Path) -> None:
+    """Entries that it replaced could come back else, in front of those that followed it."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 2))
+        void_through = life.writer.sequence
+        await install(life, BaseMeta(90, 4, b"", 0, void_through))
+        await life.append(*entries(91, 2, term=4))
+        members = {"a": Member("a", "", ""), "b": Member("b", "", "")}
+        membership.save(path, Membership(Configuration(("a", "b"), members=members)))
+    shutil.rmtree(path / "store" / "base-2")
+
+    async with living(path) as life:
+        assert void_through == life.storage.base.meta.void_through
+        assert [91, 92] == [entry.index for entry in life.recovered.entries]
+
+
+async def test_a_base_that_kills_whoever_looks_at_it_is_not_looked_at_for_ever(
+    tmp_path: Path,
+) -> None:
+    path = await killed_after_a_flush(tmp_path, cut=False)
+    (path / "store" / "suspect").write_bytes(b"2")
+    async with living(path) as life:
+        assert {b"a": b"somewhat long"} == life.values()
+        assert b"0" == (path / "store" / "suspect").read_bytes()
+    (path / "store" / "suspect").write_bytes(b"3")
+
+    async with living(path) as life:
+        assert ({}, 1) == (life.values(), life.recovered.entries[0].index)
+
+
+# -- what is refused ------------------------------------------------------------------------
+
+
+async def test_what_belongs_to_another_node_is_refused(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("one", "two")]
+    for path in paths:
+        async with living(path) as life:
+            await life.append(*entries(1, 1))
+    one, two = paths
+    shutil.rmtree(two / "wal")
+    shutil.copytree(one / "wal", two / "wal")
+    with pytest.raises(WalForeign):
+        Life(two)
+    shutil.rmtree(two / "store")
+    shutil.copytree(one / "store", two / "store")
+
+    with pytest.raises(DataDirectoryError, match="belongs to another node"):
+        Life(two)
+
+
+async def test_a_standing_that_means_nothing_is_refused(tmp_path: Path) -> None:
+    async with living(tmp_path):
+        pass
+    (tmp_path / "store" / "current").write_text("1")
+
+    with pytest.raises(DataDirectoryError, match="current cannot be read"):
+        Life(tmp_path)
+
+
+async def test_a_disk_without_any_room_is_an_error_at_a_start(tmp_path: Path) -> None:
+    async with living(tmp_path):
+        pass
+    (tmp_path / "store" / "suspect.new").symlink_to("/dev/full")
+
+    with pytest.raises(DataDirectoryError, match="No space left"):
+        Life(tmp_path)
+
+
+async def test_a_torn_batch_is_cleared_from_the_log(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.append(*entries(1, 1))
+        written = life.writer.append(None, entries(2, 1))
+    write = written.writes[0]
+    with (path / SEGMENT_PATH).open("r+b") as segment:
+        segment.seek(write.offset)
+        segment.write(write.data[:-9])
+    async with living(path) as life:
+        assert [1] == [entry.index for entry in life.recovered.entries]
+
+    content = (path / SEGMENT_PATH).read_bytes()
+    assert bytes(len(content) - write.offset) == content[write.offset :]
