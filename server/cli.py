@@ -1,7 +1,7 @@
 """The command `holdfast`: finds a command by name, runs it, and turns failures into exit codes.
 
 Owns the table of commands. A command's module is imported when it is asked for, so that a probe
-such as `holdfast status` does not pay for the server, the simulator or the bench. Knows nothing
+such as `holdfast status` does not pay for the server or the simulator. Knows nothing
 of what a command does.
 """
 
@@ -42,7 +42,6 @@ COMMANDS: Final[dict[str, Entry]] = {
     "audit": Entry("server.commands.audit", "audit", "Enable, list, disable audit devices"),
     "operator": Entry("server.commands.operations", "operator", "Initialise, unseal, seal, join"),
     "sim": Entry("server.commands.sim", "sim", "Run the simulator"),
-    "bench": Entry("server.commands.bench", "bench", "Measure a server"),
     "version": Entry("server.commands.version", "version", "Print the version of this program"),
 }
 

@@ -50,7 +50,10 @@ _LEVELS: Final = click.Choice(["trace", "debug", "info", "warn", "error"])
 @option("dev-cluster", "Run so many durable nodes on this machine", kind=_NODES)
 @option("dev-cluster-dir", "Where the dev cluster keeps its data and keys", default="")
 @option(
-    "dev-cluster-port", "Node i listens on this + 10 i; 0 is free ports", kind=int, default=8200
+    "dev-cluster-port",
+    "Node i listens on this + 10 i; 0 is free ports",
+    kind=int,
+    default=cluster.PORT_DEFAULT,
 )
 @option("format", "How the dev cluster tells of itself", kind=_FORMATS, default="table")
 @option("log-level", "What is logged", kind=_LEVELS)

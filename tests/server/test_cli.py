@@ -20,14 +20,11 @@ from tests.server.wire import Wire
 PROJECT = Path(__file__).parents[2]
 PROGRAM = "import sys; from server.cli import main; sys.exit(main())"
 
-APART = frozenset({"bench"})
-"""Commands that bring their own part of the house, and tests of their own."""
-
 HEAVY = {"core", "net", "sim", "msgspec", "cryptography", "httpx", "trio", "starlette", "rich"}
 """What a probe has no time for."""
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - APART))
+@pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_is_where_the_table_says(name: str) -> None:
     with root.make_context("holdfast", [name]) as context:
         command = root.get_command(context, name)
