@@ -77,7 +77,7 @@ class FlushBase(msgspec.Struct, frozen=True):
 
 
 class StageSnapshot(msgspec.Struct, frozen=True):
-    """Keep these keys and values aside, durably; say `SnapshotStaged`.
+    """Keep these keys and values aside, durably; say `SnapshotStaged`, or `SnapshotRefused`.
 
     Number 0 begins anew, whatever was staged before.
     """

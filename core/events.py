@@ -66,6 +66,14 @@ class SnapshotStaged(msgspec.Struct, frozen=True, gc=False):
     number: int
 
 
+class SnapshotRefused(msgspec.Struct, frozen=True, gc=False):
+    """There is no room to keep that chunk aside; what was kept before is as it was."""
+
+    snapshot: int
+    number: int
+    reason: str
+
+
 class BaseReplaced(msgspec.Struct, frozen=True, gc=False):
     """The staged snapshot durably is the base now."""
 
@@ -109,6 +117,7 @@ Event = (
     | BaseFlushed
     | BaseFlushRefused
     | SnapshotStaged
+    | SnapshotRefused
     | BaseReplaced
     | AuditAppended
     | ClusterAnswered

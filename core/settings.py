@@ -115,3 +115,8 @@ class Settings(msgspec.Struct, frozen=True):
     raft: RaftSettings = RaftSettings()
     store: StoreSettings = StoreSettings()
     requests: RequestSettings = RequestSettings()
+
+    @property
+    def leader_patience_ns(self) -> int:
+        """How long a request waits for a leader, or for an answer from it."""
+        return 2 * self.raft.election_timeout_max_ns

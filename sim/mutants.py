@@ -163,8 +163,9 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.node.member",
-                "        self._notice_leader(now, effects)\n        self._apply(now, effects)\n",
-                "        self._apply(now, effects)\n",
+                "        self._notice_leader(now, effects)\n"
+                "        if self.store.applied_index < raft.commit:\n",
+                "        if self.store.applied_index < raft.commit:\n",
             ),
         ),
     ),
@@ -202,8 +203,8 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.node.journal",
-                "elif outgoing.term < raft.term:",
-                "elif outgoing.term < 0:",
+                "if outgoing.term < raft.term:",
+                "if outgoing.term < 0:",
             ),
         ),
     ),
@@ -241,13 +242,91 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "removed-still-votes",
+        "a member that is removed stays among the voters",
+        (
+            Substitution(
+                "core.raft.configuration",
+                "tuple(voter for voter in self.incoming if voter != node),",
+                "self.incoming,",
+            ),
+        ),
+    ),
+    Mutant(
+        "learner-counted",
+        "what a learner has counts for the quorum",
+        (
+            Substitution(
+                "core.raft.state",
+                "return quorum.agreed(values, configuration.incoming, configuration.outgoing)",
+                "voters = (*configuration.incoming, *configuration.learners)\n"
+                "        return quorum.agreed(values, voters, configuration.outgoing)",
+            ),
+        ),
+    ),
+    Mutant(
+        "configuration-when-committed",
+        "a change of the membership is in force only when it is committed",
+        (
+            Substitution(
+                "core.raft.state",
+                "            self.adopt_configuration(decode(data), index)\n",
+                "            self.configuration_index = index\n",
+            ),
+            Substitution(
+                "core.raft.replication",
+                "                raft.adopt_configuration(decode(new.data), new.index)\n",
+                "                raft.configuration_index = new.index\n",
+            ),
+            Substitution(
+                "core.node.member",
+                "                self._upkeep.applied(entry)\n",
+                "                self._upkeep.applied(entry)\n"
+                "                if entry.kind == 2:\n"
+                "                    from core.raft.configuration import decode\n"
+                "                    raft.adopt_configuration(decode(entry.data), entry.index)\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "expired-accepted",
+        "a token may be used until the sweep comes to it, however long it has expired",
+        (
+            Substitution(
+                "core.vault.tokens",
+                "entry.uses_left != SPENT and (not entry.expires_ns or wall_ns < entry.expires_ns)",
+                "entry.uses_left != SPENT",
+            ),
+        ),
+    ),
+    Mutant(
+        "children-forgotten",
+        "what descends from a token that has expired goes on",
+        (
+            Substitution(
+                "core.vault.tokens",
+                "            name = entry.parent\n            if not name:\n",
+                "            name = entry.parent\n            if True:\n",
+            ),
+            Substitution(
+                "core.vault.tokens",
+                "                if entry is not None and 0 < entry.expires_ns <= wall_ns:\n"
+                "                    removed += self._remove_tree("
+                "transaction, entry.name, limit - removed)\n",
+                "                if entry is not None and 0 < entry.expires_ns <= wall_ns:\n"
+                "                    self._remove(transaction, entry)\n"
+                "                    removed += 1\n",
+            ),
+        ),
+    ),
+    Mutant(
         "audit-after-answer",
         "answers leave before their audit records are written",
         (
             Substitution(
-                "core.node.serving",
-                "self._effects.insert(0, AppendAudit(self._audit_sequence, lines))",
-                "self._effects.append(AppendAudit(self._audit_sequence, lines))",
+                "core.node.auditing",
+                "effects.insert(0, AppendAudit(self._sequence, merge_lines(self._lines)))",
+                "effects.append(AppendAudit(self._sequence, merge_lines(self._lines)))",
             ),
         ),
     ),

@@ -164,6 +164,11 @@ class Custody:
         others = [node for node in self._raft.configuration.members if node != self._raft.node]
         return bool(others) or self._raft.snapshot_floor > 0
 
+    @property
+    def initialising(self) -> bool:
+        """Whether a cluster is being begun here."""
+        return self._beginning is not None
+
     def proceed(self, now: Now, effects: list[Effect]) -> None:
         """Go on with an initialisation: once this node leads, store what a cluster begins with."""
         beginning = self._beginning

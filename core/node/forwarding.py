@@ -4,7 +4,11 @@ from typing import Final
 
 import msgspec
 
+from core.effects import Effect, Send
+from core.node.messages import Forward
 from core.node.waiting import Waiting
+from core.raft.state import NEVER, Raft
+from core.settings import Settings
 
 SEEN_CALLS_MAX: Final = 16_384
 """Calls of one sender that are remembered one by one; older ones count as seen."""
@@ -26,6 +30,74 @@ class Call(msgspec.Struct):
     leader: str
     term: int
     due_ns: int
+
+
+class Calls:
+    """Requests of this node that its leader was asked to execute.
+
+    Attributes:
+        due_ns: when `take_overdue` has something to do, or earlier (monotonic).
+    """
+
+    __slots__ = ("_calls", "_incarnation", "_last_call", "_settings", "due_ns")
+
+    def __init__(self, settings: Settings, incarnation: int) -> None:
+        """Begin with no calls; `incarnation` tells those of this life from those of others."""
+        self._settings = settings
+        self._incarnation = incarnation
+        self._last_call = 0
+        self._calls: dict[int, Call] = {}
+        self.due_ns = NEVER
+
+    def __len__(self) -> int:
+        """Return how many are under way."""
+        return len(self._calls)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be under way."""
+        return len(self._calls) >= self._settings.requests.forwarded_max
+
+    def send(self, waiting: Waiting, raft: Raft, now_ns: int, effects: list[Effect]) -> None:
+        """Pass a request on to the leader."""
+        leader = raft.leader
+        self._last_call += 1
+        due_ns = min(waiting.deadline_ns, now_ns + self._settings.leader_patience_ns)
+        self._calls[self._last_call] = Call(waiting, leader, raft.term, due_ns)
+        self.due_ns = min(self.due_ns, due_ns)
+        message = Forward(
+            self._incarnation,
+            self._last_call,
+            waiting.deadline_ns - now_ns,
+            waiting.request.forwarded(raft.node),
+        )
+        effects.append(Send(leader, message))
+
+    def answered(self, incarnation: int, call: int) -> Call | None:
+        """Return the call that an answer belongs to, if it still waits."""
+        return self._calls.pop(call, None) if incarnation == self._incarnation else None
+
+    def leader_changed(self, leader: str, now_ns: int) -> None:
+        """Give a former leader little time to answer: it may be gone."""
+        due_ns = now_ns + self._settings.raft.election_timeout_min_ns
+        for call in self._calls.values():
+            if call.leader != leader:
+                call.due_ns = min(call.due_ns, due_ns)
+                self.due_ns = min(self.due_ns, call.due_ns)
+
+    def take_overdue(self, now_ns: int) -> list[Waiting]:
+        """Return the requests that have waited too long for their answers."""
+        overdue = [number for number, call in self._calls.items() if now_ns >= call.due_ns]
+        taken = [self._calls.pop(number).waiting for number in overdue]
+        self.due_ns = min((call.due_ns for call in self._calls.values()), default=NEVER)
+        return taken
+
+    def take_all(self) -> list[Waiting]:
+        """Return all requests that wait for their answers."""
+        everything = [call.waiting for call in self._calls.values()]
+        self._calls.clear()
+        self.due_ns = NEVER
+        return everything
 
 
 class SeenCalls:

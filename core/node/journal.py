@@ -4,7 +4,6 @@ Owns the writer of the log, the batch under way and the messages that wait for i
 under way at a time; what gathers meanwhile makes the next, so one sync serves many entries.
 """
 
-from collections import deque
 from typing import Final
 
 import msgspec
@@ -39,17 +38,22 @@ class _Batch(msgspec.Struct, frozen=True):
 
 
 class Journal:
-    """Hands staged entries and terms to the writer, and holds messages back until they are safe."""
+    """Hands staged entries and terms to the writer, and holds messages back until they are safe.
 
-    __slots__ = ("_held", "_retry_due_ns", "_retry_ns", "_under_way", "_waits_for_term", "writer")
+    Attributes:
+        writer: where the next batch goes.
+        due_ns: when a refused segment is asked for again (monotonic).
+    """
+
+    __slots__ = ("_held", "_retry_ns", "_under_way", "_waits_for_term", "due_ns", "writer")
 
     def __init__(self, writer: Writer, retry_ns: int) -> None:
         self.writer = writer
         self._under_way: _Batch | None = None
-        self._held: deque[Outgoing] = deque()
+        self._held: list[Outgoing] = []
         self._waits_for_term = False
         self._retry_ns = retry_ns
-        self._retry_due_ns = NEVER
+        self.due_ns = NEVER
 
     # -- writing ----------------------------------------------------------------------------
 
@@ -112,26 +116,27 @@ class Journal:
 
     def release(self, raft: Raft) -> list[Outgoing]:
         """Return the messages that may leave now: those of this turn, and those held back."""
-        ready: list[Outgoing] = []
+        gathered = raft.outbox
         if self._held:
-            held = self._held
-            self._held = deque()
-            for outgoing in held:
+            gathered = [*self._held, *gathered]
+            self._held = []
+        elif not gathered:
+            return gathered
+        raft.outbox = []
+        ready: list[Outgoing] = []
+        for outgoing in gathered:
+            if outgoing.when_durable:
                 self._sort(raft, outgoing, ready)
-        if raft.outbox:
-            for outgoing in raft.outbox:
-                self._sort(raft, outgoing, ready)
-            raft.outbox = []
+            else:
+                ready.append(outgoing)
         return ready
 
     def _sort(self, raft: Raft, outgoing: Outgoing, ready: list[Outgoing]) -> None:
-        if not outgoing.when_durable:
-            ready.append(outgoing)
-        elif outgoing.term < raft.term:
+        if outgoing.term < raft.term:
             # What was promised in an older term may not be true any more: its entries may have
             # been replaced. Nobody needs it.
             return
-        elif (
+        if (
             self._waits_for_term
             or raft.hard_state_changed
             or outgoing.durable_index > raft.log.stable_index
@@ -148,22 +153,17 @@ class Journal:
 
     def prepare(self, now_ns: int, effects: list[Effect]) -> None:
         """Ask for the next segment early; ask again for a refused one after a pause."""
-        if now_ns < self._retry_due_ns != NEVER:
+        if now_ns < self.due_ns != NEVER:
             return
         wanted = self.writer.wants_segment()
         if wanted is not None:
-            self._retry_due_ns = NEVER
+            self.due_ns = NEVER
             effects.append(PrepareSegment(wanted.number, wanted.size))
 
     def refused(self, number: int, now_ns: int) -> None:
         """Take note that there is no room for that segment."""
         self.writer.segment_refused(number)
-        self._retry_due_ns = now_ns + self._retry_ns
-
-    @property
-    def deadline_ns(self) -> int:
-        """When a refused segment is asked for again."""
-        return self._retry_due_ns
+        self.due_ns = now_ns + self._retry_ns
 
     def drop(self, first_index_needed: int, effects: list[Effect]) -> None:
         """Delete the segments that hold nothing from `first_index_needed` on."""

@@ -92,6 +92,7 @@ class Node:
             self.raft,
             self.store,
             self._journal,
+            self._custody,
             settings,
             self._administration.act,
             incarnation,
@@ -128,6 +129,8 @@ class Node:
             for event in taken:
                 self._HANDLERS[type(event)](self, event)
             if self._quiet and now.monotonic_ns < self._due_ns:
+                if self.raft.outbox:
+                    self._release(now, effects)
                 self._serving.end_turn()
             else:
                 self._end_turn(now, effects)
@@ -143,11 +146,13 @@ class Node:
         return self._due_ns
 
     def _next_due_ns(self) -> int:
+        upkeep = self._upkeep
         return min(
             self.raft.deadline_ns,
             self._serving.deadline_ns,
-            self._journal.deadline_ns,
-            self._upkeep.deadline_ns,
+            self._journal.due_ns,
+            upkeep.sweep_due_ns,
+            upkeep.retry_due_ns,
             self._custody.admission.deadline_ns,
         )
 
@@ -164,14 +169,18 @@ class Node:
     # -- events: all but those that were answered at once call for a whole turn ---------------
 
     def _received(self, event: events.Received) -> None:
-        self._quiet = False
         message = event.message
         if isinstance(message, Forward):
+            self._quiet = False
             self._serving.take_forward(event.sender, message)
         elif isinstance(message, Forwarded):
+            self._quiet = False
             self._serving.take_forwarded(message)
         else:
-            dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns)
+            raft = self.raft
+            if self._quiet and not dispatch.is_routine(raft, event.sender, message):
+                self._quiet = False
+            dispatch.step(raft, event.sender, message, self._now.monotonic_ns)
 
     def _asked(self, event: events.Asked) -> None:
         request = event.request
@@ -213,10 +222,15 @@ class Node:
         self._quiet = False
         self._upkeep.staged(event.snapshot, event.number, self._effects)
 
+    def _snapshot_refused(self, event: events.SnapshotRefused) -> None:
+        self._quiet = False
+        self._upkeep.staging_refused(event.snapshot, event.number, event.reason, self._effects)
+
     def _base_replaced(self, event: events.BaseReplaced) -> None:
         self._quiet = False
         self._upkeep.replaced(event.snapshot, self._effects)
         self._custody.follow_keys()
+        self._custody.open_if_possible(self._now, self._effects)
 
     def _audit_appended(self, event: events.AuditAppended) -> None:
         if self._serving.audit_appended(event.sequence, event.unwritable):
@@ -237,36 +251,52 @@ class Node:
     # -- the turn ---------------------------------------------------------------------------
 
     def _end_turn(self, now: Now, effects: list[Effect]) -> None:
+        """Let what the events have changed take its way: messages, applying, serving, writing.
+
+        Most turns change little, a heartbeat nothing: whatever can be passed over is.
+        """
         raft = self.raft
+        journal = self._journal
+        serving = self._serving
         now_ns = now.monotonic_ns
         if now_ns >= self._due_ns:
             self._tick(now_ns, effects)
-        for outgoing in self._journal.release(raft):
-            if outgoing.receiver == raft.node:
-                dispatch.step(raft, raft.node, outgoing.message, now_ns)
-            else:
-                effects.append(Send(outgoing.receiver, outgoing.message))
+        self._release(now, effects)
         # What waits for an index must be told of lost leadership before that index is applied:
         # the entry there may be another leader's by now.
         self._notice_leader(now, effects)
-        self._apply(now, effects)
+        if self.store.applied_index < raft.commit:
+            self._apply(now, effects)
+        if self._custody.initialising:
+            self._custody.proceed(now, effects)
         self._notice_leader(now, effects)
-        self._serving.pump()
-        self._upkeep.promote()
-        self._serving.ask_for_reads()
-        dispatch.finish_turn(raft, now_ns)
-        self._serving.run_confirmed_reads()
-        self._upkeep.stage(effects)
+        serving.proceed()
+        if raft.leadership is not None:
+            if raft.configuration.learners:
+                self._upkeep.promote()
+            dispatch.finish_turn(raft, now_ns)
+        serving.run_confirmed_reads()
+        if raft.staged_chunks:
+            self._upkeep.stage(effects)
         self._upkeep.flush(effects)
         if self._administration.seal_asked:
             self._seal(now, effects)
-        self._journal.prepare(now_ns, effects)
-        self._journal.write(raft, now_ns, effects)
-        effects += [Send(each.receiver, each.message) for each in self._journal.release(raft)]
+        journal.prepare(now_ns, effects)
+        journal.write(raft, now_ns, effects)
+        self._release(now, effects)
         if raft.configuration is not self._admitted:
             self._admitted = raft.configuration
             effects.append(AdmitPeers(raft.configuration))
-        self._serving.end_turn()
+        serving.end_turn()
+
+    def _release(self, now: Now, effects: list[Effect]) -> None:
+        """Send what may leave by now; a candidate's own vote comes back to it at once."""
+        raft = self.raft
+        for outgoing in self._journal.release(raft):
+            if outgoing.receiver == raft.node:
+                dispatch.step(raft, raft.node, outgoing.message, now.monotonic_ns)
+            else:
+                effects.append(Send(outgoing.receiver, outgoing.message))
 
     def _tick(self, now_ns: int, effects: list[Effect]) -> None:
         dispatch.tick(self.raft, now_ns)
@@ -288,17 +318,15 @@ class Node:
     def _apply(self, now: Now, effects: list[Effect]) -> None:
         raft = self.raft
         store = self.store
-        replacing = raft.incoming is not None and raft.incoming.complete
-        if store.applied_index < raft.commit and not raft.snapshot_floor and not replacing:
-            for entry in raft.log.between(store.applied_index + 1, raft.commit):
-                writes = write_set.decode(entry.data) if entry.kind == KIND_WRITES else ()
-                store.apply(entry.index, writes)
-                self._upkeep.applied(entry)
-                self._custody.follow_keys()
-                self._serving.applied(entry)
-            self._custody.open_if_possible(now, effects)
-        self._custody.proceed(now, effects)
-        self._serving.vault = self._custody.vault
+        if raft.snapshot_floor or (raft.incoming is not None and raft.incoming.complete):
+            return  # the state is being replaced
+        for entry in raft.log.between(store.applied_index + 1, raft.commit):
+            writes = write_set.decode(entry.data) if entry.kind == KIND_WRITES else ()
+            store.apply(entry.index, writes)
+            self._upkeep.applied(entry)
+            self._custody.follow_keys()
+            self._serving.applied(entry)
+        self._custody.open_if_possible(now, effects)
 
     def _notice_leader(self, now: Now, effects: list[Effect]) -> None:
         """Tell the waiting requests when leadership is won or lost, here or elsewhere."""
@@ -320,7 +348,6 @@ class Node:
         self._administration.seal_asked = False
         self._custody.close(now, effects)
         self._serving.drop_all(answers.SEALED)
-        self._serving.vault = None
         self._notice_leader(now, effects)
 
     _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
@@ -332,6 +359,7 @@ class Node:
         events.BaseFlushed: _base_flushed,
         events.BaseFlushRefused: _base_flush_refused,
         events.SnapshotStaged: _snapshot_staged,
+        events.SnapshotRefused: _snapshot_refused,
         events.BaseReplaced: _base_replaced,
         events.AuditAppended: _audit_appended,
         events.ClusterAnswered: _cluster_answered,

@@ -1,10 +1,8 @@
-"""Reads that wait for a read index: on followers, and on a leader without a lease.
+"""Reads that wait for a read index.
 
-Reads gather into a batch; one question confirms it. While one batch is asked for, the next
+Reads gather in batches, and one question confirms a batch. While one batch is asked for, the next
 gathers. A confirmed batch waits until the state has been applied up to its index.
 """
-
-from collections.abc import Iterable
 
 from core.effects import Effect, Send
 from core.node.waiting import ReadBatch, Waiting
@@ -19,9 +17,18 @@ class ReadQueue:
 
     Attributes:
         count: how many there are.
+        due_ns: when `tick` has something to do, or earlier (monotonic).
     """
 
-    __slots__ = ("_asked", "_confirmed", "_gathering", "_last_batch", "_settings", "count")
+    __slots__ = (
+        "_asked",
+        "_confirmed",
+        "_gathering",
+        "_last_batch",
+        "_settings",
+        "count",
+        "due_ns",
+    )
 
     def __init__(self, settings: Settings, incarnation: int) -> None:
         """Begin with no reads.
@@ -37,26 +44,24 @@ class ReadQueue:
         self._confirmed: list[tuple[int, list[Waiting]]] = []
         self._last_batch = incarnation
         self.count = 0
+        self.due_ns = NEVER
 
     def add(self, waiting: Waiting) -> None:
         """Let a read wait for the next batch."""
         self._gathering.append(waiting)
         self.count += 1
+        self.due_ns = min(self.due_ns, waiting.due_ns)
 
     def ask(self, raft: Raft, now_ns: int, effects: list[Effect]) -> None:
-        """Ask for what has gathered, unless a question is under way; repeat an old question."""
-        retry_ns = self._settings.raft.election_timeout_min_ns
-        for number, asked in list(self._asked.items()):
-            if now_ns - asked.asked_ns >= retry_ns:
-                # The question or its answer was lost; a read does no harm if asked again.
-                del self._asked[number]
-                self._gathering = asked.waiting + self._gathering
+        """Ask for what has gathered, unless a question is under way."""
         if not self._gathering or self._asked or not raft.leader:
             return
         limit = self._settings.requests.read_index_batch_max
         batch, self._gathering = self._gathering[:limit], self._gathering[limit:]
         self._last_batch += 1
-        self._asked[self._last_batch] = ReadBatch(batch, now_ns)
+        asked = ReadBatch(batch, now_ns + self._settings.raft.election_timeout_min_ns)
+        self._asked[self._last_batch] = asked
+        self.due_ns = min(self.due_ns, asked.retry_ns)
         if raft.leadership is not None:
             reads.request(raft, "", self._last_batch, now_ns)
         else:
@@ -75,8 +80,6 @@ class ReadQueue:
 
     def ready(self, applied_index: int) -> list[Waiting]:
         """Return the reads whose index has been applied."""
-        if not self._confirmed:
-            return []
         ready = [
             waiting
             for index, batch in self._confirmed
@@ -86,51 +89,43 @@ class ReadQueue:
         self._confirmed = [each for each in self._confirmed if each[0] > applied_index]
         return self._let_go(ready)
 
-    def take_asked(self) -> list[Waiting]:
-        """Return the reads that were asked of a leader that is none any more."""
-        asked = [waiting for batch in self._asked.values() for waiting in batch.waiting]
-        self._asked.clear()
-        return self._let_go(asked)
-
     def take_all(self) -> list[Waiting]:
         """Return all reads that wait."""
-        waiting = self._gathering + self.take_asked()
-        waiting += [each for _, batch in self._confirmed for each in batch]
-        self._gathering = []
-        self._confirmed = []
-        self.count = 0
-        return waiting
-
-    def overdue(self, now_ns: int, patience_ns: int) -> list[Waiting]:
-        """Return the reads that nobody waits for any more, or that no leader confirms."""
-        overdue: list[Waiting] = []
-
-        def split(batch: list[Waiting]) -> list[Waiting]:
-            overdue.extend(each for each in batch if now_ns >= each.due_ns(patience_ns))
-            return [each for each in batch if now_ns < each.due_ns(patience_ns)]
-
-        self._gathering = split(self._gathering)
-        for batch in self._asked.values():
-            batch.waiting = split(batch.waiting)
-        self._confirmed = [(index, split(batch)) for index, batch in self._confirmed]
-        return self._let_go(overdue)
-
-    def deadline_ns(self, patience_ns: int) -> int:
-        """Return when a question must be repeated or a read is overdue."""
-        due_ns = NEVER
-        retry_ns = self._settings.raft.election_timeout_min_ns
-        for batch in self._asked.values():
-            due_ns = min(due_ns, batch.asked_ns + retry_ns)
-        for waiting in self._all():
-            due_ns = min(due_ns, waiting.due_ns(patience_ns))
-        return due_ns
-
-    def _all(self) -> Iterable[Waiting]:
-        yield from self._gathering
-        for batch in self._asked.values():
-            yield from batch.waiting
+        waiting = self._gathering
+        for asked in self._asked.values():
+            waiting += asked.waiting
         for _, confirmed in self._confirmed:
-            yield from confirmed
+            waiting += confirmed
+        self._gathering = []
+        self._asked.clear()
+        self._confirmed = []
+        self.due_ns = NEVER
+        return self._let_go(waiting)
+
+    def tick(self, now_ns: int) -> list[Waiting]:
+        """Ask again what went unanswered; return the reads that have waited too long.
+
+        The question or its answer was lost, and a read does no harm if asked again.
+        """
+        overdue: list[Waiting] = []
+        self.due_ns = NEVER
+
+        def in_time(batch: list[Waiting]) -> list[Waiting]:
+            overdue.extend(each for each in batch if now_ns >= each.due_ns)
+            kept = [each for each in batch if now_ns < each.due_ns]
+            self.due_ns = min(self.due_ns, min((each.due_ns for each in kept), default=NEVER))
+            return kept
+
+        for number, asked in list(self._asked.items()):
+            asked.waiting = in_time(asked.waiting)
+            if now_ns >= asked.retry_ns:
+                del self._asked[number]
+                self._gathering = asked.waiting + self._gathering
+            else:
+                self.due_ns = min(self.due_ns, asked.retry_ns)
+        self._gathering = in_time(self._gathering)
+        self._confirmed = [(index, in_time(batch)) for index, batch in self._confirmed]
+        return self._let_go(overdue)
 
     def _let_go(self, waiting: list[Waiting]) -> list[Waiting]:
         self.count -= len(waiting)

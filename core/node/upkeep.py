@@ -26,6 +26,8 @@ class Upkeep:
     """The background work of one node.
 
     Attributes:
+        applied_meta: where the applied state stands.
+        retry_due_ns: when a refused flush is tried again (monotonic).
         sweep_due_ns: when a leader looks for expired records next (monotonic).
     """
 
@@ -34,11 +36,11 @@ class Upkeep:
         "_journal",
         "_raft",
         "_replacing",
-        "_retry_due_ns",
         "_settings",
         "_store",
         "_waiting_meta",
         "applied_meta",
+        "retry_due_ns",
         "sweep_due_ns",
     )
 
@@ -49,7 +51,7 @@ class Upkeep:
         self._settings = settings
         self.applied_meta = store.base.meta
         self._flushing: tuple[BaseMeta, Memtable] | None = None
-        self._retry_due_ns = NEVER
+        self.retry_due_ns = NEVER
         self._waiting_meta: BaseMeta | None = None
         self._replacing = 0
         self.sweep_due_ns = NEVER
@@ -73,9 +75,13 @@ class Upkeep:
         store = self._store
         if self._flushing is not None or self._replacing or self._waiting_meta is not None:
             return
-        full = store.memtable_bytes >= self._settings.memtable_bytes_max
-        full = full or self._raft.log.bytes >= self._settings.log_bytes_max
-        if not full and not self._is_asked_for():
+        settings = self._settings
+        leadership = self._raft.leadership
+        if (
+            store.memtable_bytes < settings.memtable_bytes_max
+            and self._raft.log.bytes < settings.log_bytes_max
+            and (leadership is None or leadership.snapshot_floor <= store.base.meta.index)
+        ):
             return
         applied_index = store.applied_index
         if applied_index <= store.base.meta.index or applied_index > self._raft.log.stable_index:
@@ -83,13 +89,6 @@ class Upkeep:
         check(self.applied_meta.index == applied_index, "the meta stands with the applied state")
         self._flushing = (self.applied_meta, store.freeze())
         effects.append(FlushBase(*self._flushing))
-
-    def _is_asked_for(self) -> bool:
-        leadership = self._raft.leadership
-        if leadership is None:
-            return False
-        index = self._store.base.meta.index
-        return any(peer.snapshot_floor > index for peer in leadership.peers.values())
 
     def flushed(self, index: int, effects: list[Effect]) -> None:
         """Cut the log behind the new base."""
@@ -101,7 +100,7 @@ class Upkeep:
     def refused(self, reason: str, now_ns: int, effects: list[Effect]) -> None:
         """Try again after a pause: the disk is full."""
         effects.append(Report("the store could not be flushed", {"reason": reason}))
-        self._retry_due_ns = now_ns + self._settings.retry_ns
+        self.retry_due_ns = now_ns + self._settings.retry_ns
 
     def _cut(self, effects: list[Effect]) -> None:
         raft = self._raft
@@ -134,6 +133,13 @@ class Upkeep:
             self._waiting_meta = meta
             self._replacing = snapshot_id
             self._replace(effects)
+
+    def staging_refused(
+        self, snapshot_id: int, number: int, reason: str, effects: list[Effect]
+    ) -> None:
+        """Have that chunk sent again: the disk is full."""
+        effects.append(Report("the snapshot cannot be kept aside", {"reason": reason}))
+        snapshot.refused(self._raft, snapshot_id, number)
 
     def _replace(self, effects: list[Effect]) -> None:
         meta = self._waiting_meta
@@ -183,14 +189,9 @@ class Upkeep:
         self.sweep_due_ns = now_ns + SWEEP_INTERVAL_NS
         return True
 
-    @property
-    def deadline_ns(self) -> int:
-        """When something is due."""
-        return min(self.sweep_due_ns, self._retry_due_ns)
-
     def tick(self, now_ns: int, effects: list[Effect]) -> None:
         """Try a refused flush again."""
-        if now_ns >= self._retry_due_ns:
-            self._retry_due_ns = NEVER
+        if now_ns >= self.retry_due_ns:
+            self.retry_due_ns = NEVER
             if self._flushing is not None:
                 effects.append(FlushBase(*self._flushing))

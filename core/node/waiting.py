@@ -1,7 +1,10 @@
 """Requests that wait, and what they wait for."""
 
+from collections import deque
+
 import msgspec
 
+from core.raft.state import NEVER
 from core.request import Request
 from core.vault.outcome import Outcome
 from core.vault.plan import Plan
@@ -14,29 +17,65 @@ class Waiting(msgspec.Struct):
         request: what is asked.
         plan: how the vault understands it.
         deadline_ns: when the client stops waiting (monotonic).
+        due_ns: when to stop waiting for a leader that can serve it (monotonic).
         handle: names the answer, if the request came to this node.
         peer: the member that forwarded it, or empty.
         incarnation: as in its `Forward`.
         call: as in its `Forward`.
         audited: its audit record as a request has been written.
-        since_ns: when it arrived.
         unwritable: audit files that could not be written to when its record was.
     """
 
     request: Request
     plan: Plan
     deadline_ns: int
+    due_ns: int
     handle: int = 0
     peer: str = ""
     incarnation: int = 0
     call: int = 0
     audited: bool = False
-    since_ns: int = 0
     unwritable: tuple[str, ...] = ()
 
-    def due_ns(self, patience_ns: int) -> int:
-        """Return when to stop waiting for a leader that can serve it (monotonic)."""
-        return min(self.deadline_ns, self.since_ns + patience_ns)
+
+class WaitingQueue:
+    """Requests in the order in which they began to wait.
+
+    Attributes:
+        due_ns: none of them is overdue before this (monotonic). It may be early, since requests
+            leave without a search for the next; `take_overdue` makes it exact.
+    """
+
+    __slots__ = ("_waiting", "due_ns")
+
+    def __init__(self) -> None:
+        self._waiting: deque[Waiting] = deque()
+        self.due_ns = NEVER
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._waiting)
+
+    def add(self, waiting: Waiting) -> None:
+        """Let a request wait."""
+        self._waiting.append(waiting)
+        self.due_ns = min(self.due_ns, waiting.due_ns)
+
+    def take_all(self) -> deque[Waiting]:
+        """Return all of them."""
+        taken, self._waiting = self._waiting, deque()
+        self.due_ns = NEVER
+        return taken
+
+    def take_overdue(self, now_ns: int) -> list[Waiting]:
+        """Return those that have waited too long."""
+        overdue: list[Waiting] = []
+        for waiting in self.take_all():
+            if now_ns >= waiting.due_ns:
+                overdue.append(waiting)
+            else:
+                self.add(waiting)
+        return overdue
 
 
 class Uncommitted(msgspec.Struct):
@@ -60,8 +99,8 @@ class ReadBatch(msgspec.Struct):
 
     Attributes:
         waiting: the requests.
-        asked_ns: when it was asked for (monotonic).
+        retry_ns: when it is asked for again (monotonic).
     """
 
     waiting: list[Waiting]
-    asked_ns: int
+    retry_ns: int

@@ -57,6 +57,18 @@ def step(raft: Raft, sender: str, message: RaftMessage, now_ns: int) -> None:
         handler(raft, sender, message, now_ns)
 
 
+def is_routine(raft: Raft, sender: str, message: RaftMessage) -> bool:
+    """Tell whether nothing but an answer can come of this message.
+
+    Most messages of an idle cluster are such heartbeats and their acknowledgements.
+    """
+    if type(message) is AppendRequest:
+        return replication.is_bare_heartbeat(raft, sender, message)
+    if type(message) is AppendResponse:
+        return replication.is_bare_acknowledgement(raft, sender, message)
+    return False
+
+
 def tick(raft: Raft, now_ns: int) -> None:
     """Do what is due at `now_ns` (monotonic)."""
     leadership = raft.leadership

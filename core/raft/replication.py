@@ -124,6 +124,7 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
     acknowledge(leadership, sender, peer, message.stamp, now_ns)
     peer.electable = message.electable
     peer.snapshot_floor = message.snapshot_floor
+    leadership.snapshot_floor = max(leadership.snapshot_floor, message.snapshot_floor)
     if not message.success:
         index = message.hint_index
         if message.hint_index > raft.log.start_index:
@@ -133,6 +134,22 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
         check(message.index <= raft.log.last_index, "a peer matches more than its leader has")
         if peer.accepted(message.index) and message.index > raft.commit:
             advance_commit(raft, now_ns)
+
+
+def is_bare_acknowledgement(raft: Raft, sender: str, message: AppendResponse) -> bool:
+    """Tell whether this only shows that a peer that has everything is still there."""
+    leadership = raft.leadership
+    if leadership is None or message.term != raft.term or not message.success:
+        return False
+    peer = leadership.peers.get(sender)
+    return (
+        peer is not None
+        and peer.mode is Mode.REPLICATE
+        and message.index <= peer.match == raft.log.last_index
+        and not leadership.reads
+        and leadership.successor == ""
+        and message.snapshot_floor <= leadership.snapshot_floor
+    )
 
 
 def acknowledge(leadership: Leadership, node: str, peer: Progress, stamp: int, now_ns: int) -> None:
@@ -185,6 +202,17 @@ def obey(raft: Raft, sender: str, term: int, now_ns: int) -> bool:
         raft.follow(term, sender, now_ns)
     raft.heard(now_ns)
     return True
+
+
+def is_bare_heartbeat(raft: Raft, sender: str, message: AppendRequest) -> bool:
+    """Tell whether this only shows that the leader is still there."""
+    return (
+        sender == raft.leader
+        and message.term == raft.term
+        and raft.role is Role.FOLLOWER
+        and not message.entries
+        and message.commit <= raft.commit
+    )
 
 
 def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> None:

@@ -175,6 +175,7 @@ def staged(raft: Raft, snapshot: int, number: int) -> BaseMeta | None:
     incoming = raft.incoming
     if incoming is None or incoming.snapshot != snapshot:
         return None
+    incoming.staged_digest = incoming.digest
     if incoming.complete and number == incoming.expected - 1:
         return incoming.meta
     raft.send(
@@ -183,6 +184,15 @@ def staged(raft: Raft, snapshot: int, number: int) -> BaseMeta | None:
         when_durable=True,
     )
     return None
+
+
+def refused(raft: Raft, snapshot: int, number: int) -> None:
+    """Take note that there was no room for a chunk: the leader will send it again."""
+    incoming = raft.incoming
+    if incoming is not None and incoming.snapshot == snapshot:
+        incoming.expected = number
+        incoming.digest = incoming.staged_digest
+        incoming.complete = False
 
 
 def keeps_suffix(raft: Raft, meta: BaseMeta) -> bool:

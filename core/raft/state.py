@@ -98,6 +98,7 @@ class Incoming(msgspec.Struct):
         meta: where the base will stand.
         expected: number of the chunk that comes next.
         digest: chained over the chunks so far.
+        staged_digest: chained over those that are surely kept aside.
         stamp: of the chunk to be answered.
         complete: all chunks have come.
     """
@@ -107,6 +108,7 @@ class Incoming(msgspec.Struct):
     meta: BaseMeta
     expected: int = 0
     digest: bytes = b""
+    staged_digest: bytes = b""
     stamp: int = 0
     complete: bool = False
 
@@ -129,6 +131,7 @@ class Leadership(msgspec.Struct):
         lease_forgone: this leader asked another to campaign at once, which voids the promise
             that a lease rests on, for the rest of its term.
         broadcast_due: peers must be sent something in this turn.
+        snapshot_floor: some peer needs a snapshot of at least this index.
     """
 
     peers: dict[str, Progress]
@@ -144,6 +147,7 @@ class Leadership(msgspec.Struct):
     transfer_due_ns: int = NEVER
     lease_forgone: bool = False
     broadcast_due: bool = False
+    snapshot_floor: int = 0
 
 
 class Raft:

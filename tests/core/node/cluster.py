@@ -36,7 +36,7 @@ class Machine:
         disk: its durable state.
         node: the running node; None while it is down.
         audit: the audit records that it has written, one text for each append.
-        full: there is no room for further segments.
+        full: there is no room for further segments, nor for a snapshot.
         unwritable: paths of audit files that can't be written to.
         reports: what an operator would find in its log.
         identities: the credentials that it was given.
@@ -211,6 +211,8 @@ class Cluster:
                 raise AssertionError(f"{machine.name}: {effect.reason}")
             case effects.PrepareSegment() if machine.full:
                 return events.SegmentRefused(effect.number, "no space left")
+            case effects.StageSnapshot() if machine.full:
+                return events.SnapshotRefused(effect.snapshot, effect.number, "no space left")
             case _:
                 return _keep(machine.disk, effect)
         return None

@@ -1,6 +1,7 @@
 """A member as its driver sees it: what ends it, and what it does about a disk that stalls."""
 
 from core import effects, events
+from core.raft.messages import AppendRequest, AppendResponse
 from core.request import Request
 from core.settings import Settings, StoreSettings
 from tests.core.node.cluster import Cluster
@@ -51,6 +52,42 @@ def test_a_member_that_fell_behind_is_sent_the_base() -> None:
     assert "a snapshot was installed" in cluster.machines["n3"].reports
     assert cluster.request("n3", "read", "kv/last").status == 200
     assert cluster.request("n3", "update", "kv/last", {"b": "3"}).status == 204
+
+
+def test_a_snapshot_that_finds_no_room_goes_on_when_there_is_some() -> None:
+    """The member serves nothing meanwhile, but it stays up, and the leader is not hurried."""
+    small = StoreSettings(memtable_bytes_max=2_000, trailing_bytes_max=1_000, log_bytes_max=4_000)
+    cluster = Cluster(settings=Settings(store=small)).open()
+    cluster.crash("n3")
+    for number in range(20):
+        assert cluster.request("n1", "update", f"kv/{number}", {"b": "x" * 500}).status == 204
+    cluster.start("n3")
+    cluster.unseal("n3")
+    cluster.machines["n3"].full = True
+    cluster.run(5.5)
+    refusals = cluster.machines["n3"].reports.count("the snapshot cannot be kept aside")
+    cluster.machines["n3"].full = False
+    cluster.run(3)
+
+    assert 2 <= refusals <= 6
+    assert "a snapshot was installed" in cluster.machines["n3"].reports
+    assert cluster.request("n3", "read", "kv/19").status == 200
+
+
+def test_heartbeats_are_answered_and_change_nothing() -> None:
+    """Neither side does more than that, for as long as nothing else happens."""
+    cluster = Cluster().open()
+    cluster.run(1)
+    nodes = [machine.running for machine in cluster.machines.values()]
+    before = [(node.raft.commit, node.raft.term, node.raft.leader) for node in nodes]
+    began = len(cluster.sent)
+    cluster.run(1)
+    kinds = [type(message) for _, _, message in cluster.sent[began:]]
+
+    assert [(node.raft.commit, node.raft.term, node.raft.leader) for node in nodes] == before
+    assert set(kinds) == {AppendRequest, AppendResponse}
+    assert 18 <= kinds.count(AppendRequest) <= 22
+    assert abs(kinds.count(AppendRequest) - kinds.count(AppendResponse)) <= 2
 
 
 def test_a_disk_without_room_refuses_writes_and_recovers() -> None:

@@ -21,7 +21,9 @@ PATIENCE_NS = 2 * RaftSettings().election_timeout_max_ns
 
 
 def waiting(handle: int, deadline_ns: int = 10**12) -> Waiting:
-    return Waiting(Request("read", "a"), Plan(writes=False, request_id=""), deadline_ns, handle)
+    due_ns = min(deadline_ns, PATIENCE_NS)
+    plan = Plan(writes=False, request_id="")
+    return Waiting(Request("read", "a"), plan, deadline_ns, due_ns, handle)
 
 
 def handles(reads: list[Waiting]) -> list[int]:
@@ -80,7 +82,8 @@ def test_reads_are_asked_for_in_batches(queue: ReadQueue, raft: Raft) -> None:
     queue.confirmed(ConfirmedRead(1, 7))
     assert queue.ready(9) == []
     queue.confirmed(ConfirmedRead(2, 9))
-    assert (handles(queue.ready(9)), queue.count, queue.deadline_ns(PATIENCE_NS)) == ([3], 0, NEVER)
+    assert (handles(queue.ready(9)), queue.count) == ([3], 0)
+    assert (queue.tick(queue.due_ns), queue.due_ns) == ([], NEVER)
 
 
 def test_nobody_is_asked_without_a_leader(queue: ReadQueue, raft: Raft) -> None:
@@ -94,8 +97,10 @@ def test_nobody_is_asked_without_a_leader(queue: ReadQueue, raft: Raft) -> None:
 def test_a_question_without_an_answer_is_repeated(queue: ReadQueue, raft: Raft) -> None:
     """Under a new number: the old answer may still come."""
     queue.add(waiting(1))
-    assert (asked(queue, raft), queue.deadline_ns(PATIENCE_NS)) == ([1], RETRY_NS)
-    assert asked(queue, raft, RETRY_NS - 1) == []
+    assert (asked(queue, raft), queue.due_ns) == ([1], RETRY_NS)
+    assert queue.tick(RETRY_NS - 1) == []
+    assert (asked(queue, raft, RETRY_NS - 1), queue.due_ns) == ([], RETRY_NS)
+    assert queue.tick(RETRY_NS) == []
     assert asked(queue, raft, RETRY_NS) == [2]
     queue.confirmed(ConfirmedRead(1, 3))
     assert queue.ready(3) == []
@@ -111,13 +116,13 @@ def test_reads_end_with_the_patience_of_their_clients(queue: ReadQueue, raft: Ra
     for handle in (3, 4, 5):
         queue.add(waiting(handle, 10 + handle))
     asked(queue, raft)
-    assert queue.deadline_ns(PATIENCE_NS) == 11
+    assert queue.due_ns == 11
 
-    assert [handles(queue.overdue(now_ns, PATIENCE_NS)) for now_ns in (10, 11, 13, 14)] == [
-        [],
-        [1],
-        [3, 2],
-        [4],
+    assert [(handles(queue.tick(now_ns)), queue.due_ns) for now_ns in (10, 11, 13, 14)] == [
+        ([], 11),
+        ([1], 12),
+        ([3, 2], 14),
+        ([4], 15),
     ]
     assert queue.count == 1
     assert (handles(queue.take_all()), queue.count) == ([5], 0)
@@ -129,6 +134,6 @@ def test_reads_that_no_leader_confirms_end_too(queue: ReadQueue, raft: Raft) -> 
     asked(queue, raft)
     queue.confirmed(ConfirmedRead(1, 7))
 
-    assert queue.deadline_ns(PATIENCE_NS) == PATIENCE_NS
-    assert queue.overdue(PATIENCE_NS - 1, PATIENCE_NS) == []
-    assert handles(queue.overdue(PATIENCE_NS, PATIENCE_NS)) == [1]
+    assert queue.tick(PATIENCE_NS - 1) == []
+    assert queue.due_ns == PATIENCE_NS
+    assert handles(queue.tick(PATIENCE_NS)) == [1]

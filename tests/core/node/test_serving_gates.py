@@ -6,9 +6,10 @@ import pytest
 from core import events
 from core.node.messages import Forward, Forwarded
 from core.request import Request, Response
+from core.settings import RequestSettings, Settings
 from core.vault import answers
 from tests.core.node.cluster import Cluster
-from tests.core.node.single import decoded
+from tests.core.node.single import SingleNode, decoded
 
 CLIENT_REQUEST = Request("update", "kv/a", "token")
 
@@ -83,6 +84,46 @@ def test_a_write_whose_leader_changed_while_its_record_was_written(cluster: Clus
     assert cluster.answer(own).status == 204
     assert cluster.answer(other).status in (204, 500)
     assert records(cluster, leader, "kv/own") == ["request", "response"]
+
+
+def test_a_write_that_is_executed_elsewhere_after_all_is_recorded_here_once() -> None:
+    """Its record as a request was kept before office was lost; the next leader has its own."""
+    cluster = Cluster().open()
+    audited(cluster)
+    cluster.isolate("n1")
+    cluster.run(0.6)  # no lease any more: what only looks on waits for an entry
+    refused = cluster.ask("n1", "update", "kv/x", {"b": "2"}, token="unknown")
+    cluster.run(0.01)
+    leader = cluster.successor()
+    cluster.cut.clear()
+
+    assert cluster.answer(refused).status == 403
+    assert records(cluster, "n1", "kv/x") == ["request"]
+    assert records(cluster, leader, "kv/x") == ["request", "response"]
+
+
+def test_who_may_not_enable_the_first_audit_device_is_told_so() -> None:
+    """There is nothing to record yet, and no file to try."""
+    node = SingleNode().open()
+    body = {"type": "file", "options": {"file_path": "/audit"}}
+
+    assert node.ask("update", "sys/audit/file", body, token="unknown").status == 403
+    assert node.audit == {}
+
+
+def test_writes_that_wait_for_their_records_count_as_waiting() -> None:
+    """A device that hangs does not fill the memory."""
+    cluster = Cluster(settings=Settings(requests=RequestSettings(waiting_max=2))).open()
+    audited(cluster)
+    cluster.machines["n1"].held = (events.AuditAppended,)
+    held = [cluster.ask("n1", "update", "kv/a", {"b": value}) for value in ("2", "3")]
+    cluster.run(0.001)
+    refused = cluster.ask("n1", "update", "kv/a", {"b": "4"})
+    cluster.run(0.001)
+
+    assert cluster.answer(refused) == answers.OVERLOADED
+    cluster.release("n1")
+    assert [cluster.answer(handle).status for handle in held] == [204, 204]
 
 
 # -- the seal ---------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Sending the base: what has to do with no transfer that is under way."""
 
+import hashlib
+
 import pytest
 from msgspec.structs import replace
 
@@ -115,3 +117,27 @@ def test_a_log_goes_on_behind_a_snapshot_only_where_it_is_the_same() -> None:
     assert [False, True, False, True, False] == [
         snapshot.keeps_suffix(raft, each) for each in metas
     ]
+
+
+def test_a_chunk_that_could_not_be_kept_aside_is_taken_when_it_comes_again() -> None:
+    player = lagging()
+    player.play("due a")
+    first = chunk_of(player)
+    raft = running(player, "c")
+    last = replace(first, number=1, content=b"\x90", last=True)
+    last = replace(last, digest=chained(first.digest, last.content))
+    snapshot.refused(raft, first.snapshot, 0)  # nothing is coming in yet
+    for chunk in (first, last):
+        for attempt in range(2):
+            raft.staged_chunks = []
+            dispatch.step(raft, "a", chunk, player.cluster.now_ns)
+            assert [chunk.number] == [staged.number for staged in raft.staged_chunks]
+            if attempt == 0:
+                snapshot.refused(raft, first.snapshot + 1, chunk.number)
+                snapshot.refused(raft, first.snapshot, chunk.number)
+        meta = snapshot.staged(raft, first.snapshot, chunk.number)
+        assert chunk.last == (meta is not None)
+
+
+def chained(digest: bytes, content: bytes) -> bytes:
+    return hashlib.blake2b(digest + content, digest_size=snapshot.DIGEST_BYTES).digest()
