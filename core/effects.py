@@ -135,6 +135,10 @@ class ClusterAddress(msgspec.Struct, frozen=True):
     client_key: str = ""
     server_name: str = ""
 
+    def __repr__(self) -> str:
+        """Leave out the key."""
+        return f"ClusterAddress(api_address={self.api_address!r})"
+
 
 class AskCluster(msgspec.Struct, frozen=True):
     """POST a JSON body to a path of that API; say `ClusterAnswered`."""
@@ -142,6 +146,10 @@ class AskCluster(msgspec.Struct, frozen=True):
     address: ClusterAddress
     path: str
     body: bytes
+
+    def __repr__(self) -> str:
+        """Leave out the body, which may hold a proof."""
+        return f"AskCluster(address={self.address!r}, path={self.path!r})"
 
 
 class IssueIdentity(msgspec.Struct, frozen=True):
@@ -158,6 +166,10 @@ class IssueIdentity(msgspec.Struct, frozen=True):
     key: bytes
     authority: bytes
     cluster: str
+
+    def __repr__(self) -> str:
+        """Leave out the key."""
+        return f"IssueIdentity(cluster={self.cluster!r})"
 
 
 class Halt(msgspec.Struct, frozen=True):

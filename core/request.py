@@ -40,6 +40,10 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     client_port: int = 0
     forwarded_from: str = ""
 
+    def __repr__(self) -> str:
+        """Leave out what may be secret: the token and the body."""
+        return f"Request(operation={self.operation!r}, path={self.path!r})"
+
     def forwarded(self, node: str) -> "Request":
         """Return this request as `node` passes it on."""
         return Request(
@@ -67,3 +71,7 @@ class Response(msgspec.Struct, frozen=True, array_like=True):
     status: int
     body: bytes = b""
     headers: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        """Leave out what may be secret: the body."""
+        return f"Response(status={self.status})"

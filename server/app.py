@@ -13,12 +13,27 @@ from starlette.websockets import WebSocketClose
 
 from core.request import Request, Response
 from net.http.application import Application, answer
-from net.http.requests import TIMED_OUT, TOO_LARGE, Client, enter, merge_lines, read_fields
+from net.http.requests import (
+    FRAMED_TWICE,
+    HEAD_TOO_LARGE,
+    TIMED_OUT,
+    TOO_LARGE,
+    Client,
+    enter,
+    merge_lines,
+    read_fields,
+)
 from net.http.responses import header_lines
-from net.http.settings import ListenerSettings
+from net.http.settings import HEAD_BYTES_MAX, ListenerSettings
 
 DISCARDED_BYTES_MAX: Final = 64 << 20
 """How much of a body that is too large is read on; a client that sends is deaf for answers."""
+
+
+_LAST_ANSWERS: Final = (FRAMED_TWICE, HEAD_TOO_LARGE, TIMED_OUT, TOO_LARGE)
+"""After these nothing more is taken from a client: where its next request begins is not certain."""
+
+_LINE_OVERHEAD_BYTES: Final = len(b": \r\n")
 
 
 def build_app(application: Application, settings: ListenerSettings) -> Starlette:
@@ -53,7 +68,7 @@ class _Entry:
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in header_lines(response)
         ]
-        if response in (TIMED_OUT, TOO_LARGE) and scope["http_version"] != "2":
+        if response in _LAST_ANSWERS and scope["http_version"] != "2":
             lines.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": response.status, "headers": lines})
         await send({"type": "http.response.body", "body": response.body})
@@ -65,11 +80,15 @@ class _Entry:
             return TIMED_OUT
         if body is None:
             return TOO_LARGE
+        headers = merge_lines(scope["headers"])
+        refused = _refused(scope, headers)
+        if refused is not None:
+            return refused
         query = scope["query_string"]
         entered = enter(
             scope["method"].encode("ascii"),
             scope["raw_path"] + b"?" + query if query else scope["raw_path"],
-            read_fields(merge_lines(scope["headers"])),
+            read_fields(headers),
             body,
             Client(*scope["client"]),
         )
@@ -94,3 +113,17 @@ class _Entry:
             if not message["more_body"]:
                 break
         return b"".join(chunks) if size <= self._body_bytes_max else None
+
+
+def _refused(scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
+    """Return the answer to a request whose header is not taken, or None if it may go on.
+
+    Hypercorn bounds a header only as long as it is not complete. Whoever frames a body in two
+    ways wants two servers to disagree on where it ends (RFC 9112, section 6.1).
+    """
+    lengths = (len(name) + len(value) + _LINE_OVERHEAD_BYTES for name, value in scope["headers"])
+    if len(scope["raw_path"]) + len(scope["query_string"]) + sum(lengths) > HEAD_BYTES_MAX:
+        return HEAD_TOO_LARGE
+    if b"content-length" in headers and b"transfer-encoding" in headers:
+        return FRAMED_TWICE
+    return None

@@ -21,7 +21,10 @@ def configure(level: LogLevel, form: LogFormat) -> None:
     """Log to standard error, from `level` on: lines for people, or one JSON object each."""
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if form == "standard":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        # Other formatters of tracebacks show the values of variables, which may be secrets.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

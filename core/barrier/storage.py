@@ -22,11 +22,20 @@ PLAINTEXT_MAX: Final = VALUE_MAX - OVERHEAD
 STEPS_BEFORE_SEEK_MAX: Final = 4
 """Keys to step over before seeking; a seek costs several steps, most names have few versions."""
 
+LIST_MAX: Final = 50_000
+"""Children in one list or page. To open, sort and show that many names takes a quarter of a
+second, in which a node does nothing else; a leader that rests for half a second may lose its
+office."""
+
 _NUMBER_SIZE: Final = 4
 
 
 class ValueTooLarge(ValueError):
     """The value exceeds `PLAINTEXT_MAX`."""
+
+
+class ListTooLong(ValueError):
+    """The directory has more than `LIST_MAX` children."""
 
 
 class Storage:
@@ -102,14 +111,19 @@ class Storage:
         return list(islice(self._children(parent, start), limit))
 
     def list(self, directory: str) -> list[str]:
-        """Return all children of `directory`, sorted.
+        """Return all children of `directory`, sorted; at most `LIST_MAX`.
 
         `directory` is "" or ends in "/", and so does each child that has names below it. A name
         with a value and names below is there twice; one that has only numbered records is not.
         The cost is that of the children, whatever is below them.
+
+        Raises:
+            ListTooLong: there are more; `list_page` gives them bit by bit.
         """
-        parent = self._directory(directory)
-        return sorted(self._children(parent, after_numbered(parent)))
+        children = self.list_page(directory, None, LIST_MAX + 1)
+        if len(children) > LIST_MAX:
+            raise ListTooLong(f"there are more than {LIST_MAX} names")
+        return sorted(children)
 
     def _key(self, name: str, number: int | None) -> bytes:
         key = self._barrier.names.path(self._prefix, name)

@@ -1,12 +1,20 @@
 """What the router hands to an engine, and what an engine hands back."""
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
 from core.barrier.storage import Storage
 from core.entropy import Entropy
 from core.request import Operation
+
+
+def collected(fault: str) -> str:
+    """Return a fault as Vault words those that it collects on the way of a request: a list."""
+    return f"1 error occurred:\n\t* {fault}\n\n"
+
+
+UNSUPPORTED_OPERATION: Final = collected("unsupported operation")
 
 
 class RequestError(Exception):

@@ -10,7 +10,8 @@ import msgspec
 
 from core.barrier.names import PathTooLong
 from core.barrier.storage import ValueTooLarge
-from core.engines.call import Call, RequestError, Result
+from core.engines.call import UNSUPPORTED_OPERATION, Call, RequestError, Result
+from core.engines.listing import names
 from core.request import Operation
 from core.vault.duration import parse_duration_s
 
@@ -41,7 +42,7 @@ class KvV1:
         """
         operation = _OPERATIONS.get(call.operation)
         if operation is None:
-            raise RequestError(405, "unsupported operation")
+            raise RequestError(405, UNSUPPORTED_OPERATION)
         try:
             return operation(call)
         except PathTooLong as refusal:
@@ -79,10 +80,10 @@ def _duration_s(value: object) -> int:
 
 
 def _list(call: Call) -> Result:
-    names = call.storage.list(call.path)
-    if not names:
+    found = names(call.storage, call.path, call.parameters)
+    if not found:
         raise RequestError(404)
-    return Result({"keys": names})
+    return Result({"keys": found})
 
 
 def _write(call: Call) -> Result:

@@ -14,7 +14,7 @@ from core.barrier import seal
 from core.barrier.barrier import Barrier
 from core.barrier.envelope import WrongKey
 from core.effects import Answer, Effect, IssueIdentity, Report
-from core.engines.call import RequestError
+from core.engines.call import UNSUPPORTED_OPERATION, RequestError
 from core.entropy import Entropy
 from core.moment import Now
 from core.node import initialising, status
@@ -111,7 +111,7 @@ class Custody:
         def handle(handle: int, request: Request, now: Now, effects: list[Effect]) -> None:
             try:
                 response = (
-                    failure(405, "unsupported operation")
+                    failure(405, UNSUPPORTED_OPERATION)
                     if handler is None
                     else handler(self, handle, request, now, effects)
                 )

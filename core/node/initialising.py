@@ -51,6 +51,10 @@ class Beginning(msgspec.Struct, frozen=True):
     authority: bytes
     cluster: str
 
+    def __repr__(self) -> str:
+        """Leave out the keys."""
+        return f"Beginning(cluster={self.cluster!r})"
+
 
 def seal_config(body: dict[str, Any]) -> seal.SealConfig:
     """Return the numbers of shares that a request to initialise asks for.

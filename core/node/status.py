@@ -27,7 +27,14 @@ _CODE_PARAMETERS: Final = {
     _SEALED: "sealedcode",
     _REMOVED: "removedcode",
 }
-_FALSE: Final = ("false", "0", "f", "F", "FALSE", "False")
+_BOOLEANS: Final = {
+    **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
+    "": True,
+}
+"""How Go reads a boolean; a parameter without a value counts as true."""
+_OTHER_CODES: Final = ("drsecondarycode", "performancestandbycode")
+"""Codes for states that no node here is in; what is given for them must still be a code."""
 _CODE_TEXTS: Final = frozenset(str(code) for code in range(100, 1000))
 
 
@@ -130,7 +137,9 @@ def health(
         body["removed_from_cluster"] = True
     chosen = _chosen_code(request, code)
     if chosen is None:
-        return failure(400, "bad request: a status code must be a number from 100 to 999")
+        return failure(
+            400, "bad request: a code is a number from 100 to 999, and standbyok a boolean"
+        )
     return Response(chosen, encode(body) + b"\n")
 
 
@@ -148,11 +157,12 @@ def _health_code(condition: Condition, raft: Raft) -> int:
 
 def _chosen_code(request: Request, code: int) -> int | None:
     parameters = request.parameters
-    if code in (_STANDBY, _UNREACHABLE_LEADER):
-        standby_ok = parameters.get("standbyok")
-        if standby_ok is not None and standby_ok not in _FALSE and code == _STANDBY:
-            code = _STATUS_OK
-    for name in _CODE_PARAMETERS.values():
+    standby_ok = _BOOLEANS.get(parameters.get("standbyok", "false"))
+    if standby_ok is None:
+        return None
+    if standby_ok and code == _STANDBY:
+        code = _STATUS_OK
+    for name in (*_CODE_PARAMETERS.values(), *_OTHER_CODES):
         if name in parameters and not _is_code(parameters[name]):
             return None
     text = parameters.get(_CODE_PARAMETERS[code])

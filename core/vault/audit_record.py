@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from core.moment import NANOSECONDS_PER_SECOND
 from core.vault.audit_devices import AuditDevice, KnownToken
 from core.vault.outcome import Exchange
 from core.vault.reply import Auth, Reply
@@ -91,7 +92,7 @@ class _Line(msgspec.Struct, omit_defaults=True, gc=False):
     time: str
     type: str
     auth: msgspec.Raw
-    request: _Request
+    request: msgspec.Raw
     response: _Response | None = None
     error: str = ""
     forwarded_from: str = ""
@@ -105,27 +106,45 @@ _NOBODY: Final = msgspec.Raw(b'{"token_type":"default"}')
 def request_line(device: AuditDevice, exchange: Exchange, wall_ns: int) -> bytes:
     """Return the record of a request as one line of JSON, ended by a newline."""
     auth, request = _asked(device, exchange)
-    forwarded_from = exchange.request.forwarded_from
-    line = _Line(format_ns(wall_ns), "request", auth, request, None, exchange.error, forwarded_from)
-    return device.prefix + _encode(line) + b"\n"
+    return _line(device, exchange, "request", format_ns(wall_ns), auth, request, None)
 
 
 def response_line(device: AuditDevice, exchange: Exchange, wall_ns: int) -> bytes:
     """Return the record of an answer as one line of JSON, ended by a newline."""
     auth, request = _asked(device, exchange)
-    response = None if exchange.result is None else _answered(device, exchange)
-    forwarded_from = exchange.request.forwarded_from
-    line = _Line(
-        format_ns(wall_ns), "response", auth, request, response, exchange.error, forwarded_from
+    response = _answered(device, exchange)
+    return _line(device, exchange, "response", format_ns(wall_ns), auth, request, response)
+
+
+def both_lines(device: AuditDevice, exchange: Exchange, wall_ns: int) -> bytes:
+    """Return the records of a request and of its answer, made at one time, as two lines."""
+    auth, request = _asked(device, exchange)
+    time = format_ns(wall_ns)
+    response = _answered(device, exchange)
+    return _line(device, exchange, "request", time, auth, request, None) + _line(
+        device, exchange, "response", time, auth, request, response
     )
+
+
+def _line(
+    device: AuditDevice,
+    exchange: Exchange,
+    kind: str,
+    time: str,
+    auth: msgspec.Raw,
+    request: msgspec.Raw,
+    response: _Response | None,
+) -> bytes:
+    forwarded_from = exchange.request.forwarded_from
+    line = _Line(time, kind, auth, request, response, exchange.error, forwarded_from)
     return device.prefix + _encode(line) + b"\n"
 
 
 # -- what was asked ---------------------------------------------------------------------------
 
 
-def _asked(device: AuditDevice, exchange: Exchange) -> tuple[msgspec.Raw, _Request]:
-    """Return the `auth` and the `request` object."""
+def _asked(device: AuditDevice, exchange: Exchange) -> tuple[msgspec.Raw, msgspec.Raw]:
+    """Return the `auth` and the `request` object, encoded: mostly both records are made of them."""
     request = exchange.request
     token = exchange.token
     auth = _NOBODY
@@ -142,7 +161,7 @@ def _asked(device: AuditDevice, exchange: Exchange) -> tuple[msgspec.Raw, _Reque
         client_token = _shown(device, request.token)
     data = exchange.body or request.parameters
     mount = exchange.mount_path
-    return auth, _Request(
+    shown = _Request(
         exchange.request_id,
         request.operation,
         _ROOT_NAMESPACE,
@@ -158,6 +177,7 @@ def _asked(device: AuditDevice, exchange: Exchange) -> tuple[msgspec.Raw, _Reque
         request.client_address,
         request.client_port,
     )
+    return auth, msgspec.Raw(_encode(shown))
 
 
 def _mount_class(mount: str) -> str:
@@ -207,7 +227,8 @@ def _auth(known: KnownToken, granting: tuple[str, ...] | None) -> msgspec.Raw:
         0,
         entry.type,
         entry.ttl_s,
-        format_ns(entry.created_ns),
+        # Vault has this time, and no other, in whole seconds.
+        format_ns(entry.created_ns - entry.created_ns % NANOSECONDS_PER_SECOND),
     )
     if len(known.auths) >= AUTHS_MAX:
         known.auths.clear()
@@ -218,9 +239,11 @@ def _auth(known: KnownToken, granting: tuple[str, ...] | None) -> msgspec.Raw:
 # -- what was answered ------------------------------------------------------------------------
 
 
-def _answered(device: AuditDevice, exchange: Exchange) -> _Response:
+def _answered(device: AuditDevice, exchange: Exchange) -> _Response | None:
+    """Return the `response` object; None of a request that was refused."""
     result = exchange.result
-    assert result is not None
+    if result is None:
+        return None
     data = result.data
     if data and device.elide_list_responses and exchange.request.operation == "list":
         data = {

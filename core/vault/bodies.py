@@ -17,21 +17,27 @@ ENTRIES_MAX: Final = 10_000
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
+_TOO_DEEP: Final = f"JSON input exceeds the depth limit of {DEPTH_MAX}"
+_NOTHING: Final = frozenset({b"", b"null"})
+"""Go's client sends `null` when it is given no data."""
+
 _SMALL_BYTES: Final = DEPTH_MAX
 """No body of so few bytes can exceed any limit."""
 
 
 def decode(body: bytes) -> dict[str, Any]:
-    """Return the object that `body` spells; an empty body is an empty object.
+    """Return the object that `body` spells; an empty body, or `null`, is an empty object.
 
     Raises:
         RequestError: 400, it is no JSON object, or one beyond the limits.
     """
-    if not body:
+    if _says_nothing(body):
         return {}
     try:
         decoded = _decode_object(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except RecursionError:
+        raise RequestError(400, _TOO_DEEP) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RequestError(400, f"failed to parse JSON input: {error}") from None
     if len(body) > _SMALL_BYTES:
         _bound(decoded)
@@ -40,7 +46,12 @@ def decode(body: bytes) -> dict[str, Any]:
 
 def fields(body: bytes) -> dict[str, msgspec.Raw]:
     """Return the fields of the object that `body` spells, each as the text that was sent."""
-    return _decode_fields(body) if body else {}
+    return {} if _says_nothing(body) else _decode_fields(body)
+
+
+def _says_nothing(body: bytes) -> bool:
+    # An object is the usual case, and needs no further look.
+    return body[:1] != b"{" and body.strip() in _NOTHING
 
 
 def _bound(decoded: dict[str, Any]) -> None:
@@ -52,7 +63,7 @@ def _bound(decoded: dict[str, Any]) -> None:
         if not below:
             return
         level = below
-    raise RequestError(400, f"JSON input exceeds the depth limit of {DEPTH_MAX}")
+    raise RequestError(400, _TOO_DEEP)
 
 
 def _bound_one(value: Any, below: list[Any]) -> None:  # noqa: ANN401 -- any JSON value

@@ -20,7 +20,8 @@ class Context(msgspec.Struct):
         transaction: what is read and written for it.
         wall_ns: the cluster's wall clock.
         argument: what the wildcard of the route stands for; empty without one.
-        body: the decoded JSON object of the request; empty if there was none.
+        body: the decoded JSON object of the request, or the query string of what has no body;
+            empty if there was neither.
         token: the caller's token; None on paths that need none.
         acl: what the caller's policies grant; None on paths that need no token.
         unwritable: audit files that could not be written to when this request was recorded.

@@ -27,6 +27,12 @@ from core.vault.catalog import Catalog
 PATH_BYTES_MAX: Final = 240
 """Bytes in the path of a mount, its slash at the end included."""
 
+OPTIONS_MAX: Final = 16
+"""Options of a mount; clients are free to keep some of their own, as Terraform's users do."""
+
+OPTION_LENGTH_MAX: Final = 256
+"""Characters in the name of an option, and in its value."""
+
 FOUND_MAX: Final = 4_096
 """Mounts that are remembered."""
 
@@ -110,20 +116,37 @@ def engine_options(kind: str, options: dict[str, str]) -> dict[str, str]:
     check_options(options)
     if version and options.get("version", version) != version:
         raise RequestError(400, f"type {kind} cannot have version {options['version']}")
-    return {"version": version} if version else options
+    return options | {"version": version} if version else options
 
 
 def check_options(options: dict[str, str]) -> None:
-    """Refuse options that no engine has.
+    """Refuse a version that no engine has, and more than is to be kept.
+
+    All options but `version` are the client's own: they are shown as they were given.
 
     Raises:
-        RequestError: there are such.
+        RequestError: 400, there are such.
     """
-    for name, value in options.items():
-        if name != "version":
-            raise RequestError(400, f"unknown option of a kv mount: {name}")
-        if value not in _ENGINES:
-            raise RequestError(400, f"invalid version of a kv mount: {value}")
+    if options.get("version", _VERSION_DEFAULT) not in _ENGINES:
+        raise RequestError(400, f"invalid version of a kv mount: {options['version']}")
+    lengths = [len(text) for option in options.items() for text in option]
+    if len(options) > OPTIONS_MAX or max(lengths, default=0) > OPTION_LENGTH_MAX:
+        raise RequestError(
+            400,
+            f"a mount has at most {OPTIONS_MAX} options, with names and values of at most"
+            f" {OPTION_LENGTH_MAX} characters",
+        )
+
+
+def tuned_options(before: dict[str, str], changes: dict[str, str]) -> dict[str, str]:
+    """Return the options of a mount after a change: one that is set to nothing goes.
+
+    Raises:
+        RequestError: 400, it cannot have these.
+    """
+    after = {name: value for name, value in (before | changes).items() if value}
+    check_options(after)
+    return after
 
 
 class Mounts:

@@ -16,7 +16,7 @@ class Exchange(msgspec.Struct):
     Attributes:
         request: what was asked.
         request_id: names both records.
-        body: its decoded JSON object, or None.
+        body: what it says, as decoded from its body or query string, or None.
         token: the token that was found, or None.
         granting_policies: the policies that granted it.
         allowed: it was granted.

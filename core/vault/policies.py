@@ -24,6 +24,10 @@ TEXT_BYTES_MAX: Final = 128 << 10
 COMPILED_MAX: Final = 4_096
 """Combinations of policies that are kept compiled; the one kept longest goes first."""
 
+COMPILED_BYTES_MAX: Final = 32 << 20
+"""Bytes of policies in all these combinations; compiled they take about ten times as much. Whoever
+may create tokens could otherwise fill the memory with subsets of a few long policies."""
+
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
     name: str
@@ -38,22 +42,25 @@ class _Compiled(msgspec.Struct):
         keys: where its policies are stored.
         sealed: what was stored there.
         acl: what they grant.
+        size: bytes of what was stored.
     """
 
     version: int
     keys: tuple[bytes, ...]
     sealed: tuple[bytes | None, ...]
     acl: Acl
+    size: int
 
 
 class Policies:
     """The policy store; names are in lower case."""
 
-    __slots__ = ("_catalog", "_compiled", "_store", "_watch")
+    __slots__ = ("_catalog", "_compiled", "_compiled_bytes", "_store", "_watch")
 
     def __init__(self, barrier: Barrier, store: Store) -> None:
         self._catalog = Catalog(barrier, area_prefix(barrier, POLICIES), _Stored)
         self._compiled: dict[tuple[str, ...], _Compiled] = {}
+        self._compiled_bytes = 0
         self._store = store
         self._watch = store.watch(self._catalog.prefix)
 
@@ -120,10 +127,25 @@ class Policies:
             known.version = version
             return known.acl
         acl = Acl([self._open(*place) for place in zip(names, keys, sealed, strict=True)])
-        if known is None and len(self._compiled) >= COMPILED_MAX:
-            del self._compiled[next(iter(self._compiled))]
-        self._compiled[names] = _Compiled(version, keys, sealed, acl)
+        size = sum(len(stored) for stored in sealed if stored is not None)
+        self._keep(names, _Compiled(version, keys, sealed, acl, size))
         return acl
+
+    def _keep(self, names: tuple[str, ...], compiled: _Compiled) -> None:
+        """Remember a combination; what was kept longest makes room for it."""
+        self._forget(names)
+        while self._compiled and (
+            len(self._compiled) >= COMPILED_MAX
+            or self._compiled_bytes + compiled.size > COMPILED_BYTES_MAX
+        ):
+            self._forget(next(iter(self._compiled)))
+        self._compiled[names] = compiled
+        self._compiled_bytes += compiled.size
+
+    def _forget(self, names: tuple[str, ...]) -> None:
+        forgotten = self._compiled.pop(names, None)
+        if forgotten is not None:
+            self._compiled_bytes -= forgotten.size
 
     def _keys(self, names: tuple[str, ...]) -> tuple[bytes, ...]:
         keys: list[bytes] = []

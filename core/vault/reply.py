@@ -32,6 +32,10 @@ class Auth(msgspec.Struct, frozen=True):
     num_uses: int
     display_name: str = ""
 
+    def __repr__(self) -> str:
+        """Name the policies and leave out the token, which must reach no log."""
+        return f"Auth(policies={self.policies!r})"
+
 
 class Seal(msgspec.Struct, frozen=True):
     """Seal this node."""

@@ -42,8 +42,12 @@ def create(context: Context, *, orphan: bool) -> Reply:
     if caller.uses_left:
         raise RequestError(400, "restricted use token cannot generate child tokens")
     kind = body.get("type") or "service"
+    if kind == "batch":
+        raise RequestError(400, "batch tokens are not supported; use 'service'")
     if kind != "service":
-        raise RequestError(400, f"tokens of type {kind!r} are not supported; use 'service'")
+        raise RequestError(400, "invalid 'token_type' value")
+    if fields.given(body, "entity_alias"):
+        raise RequestError(400, "'entity_alias' is only allowed in combination with token role")
     has_sudo = _has_sudo(context)
     policies, warnings = _policies(context, caller, has_sudo=has_sudo)
     orphan = orphan or _orphan(body, has_sudo=has_sudo)
@@ -109,18 +113,18 @@ def _policies(
     without sudo can add it to what the caller has.
     """
     asked = _asked_policies(context.body)
-    names = dict.fromkeys(asked or caller.policies)
+    names = dict.fromkeys(caller.policies if asked is None else asked)
+    if not has_sudo and any(name not in caller.policies for name in names):
+        raise RequestError(400, "child policies must be subset of parent")
     if ROOT.name in names:
         if not caller.is_root:
             raise RequestError(
                 400, "root tokens may not be created without parent token being root"
             )
         return (ROOT.name,), ()
-    if not has_sudo and any(name not in caller.policies for name in names):
-        raise RequestError(400, "child policies must be subset of parent")
     if fields.flag(context.body, "no_default_policy"):
         names.pop(DEFAULT_NAME, None)
-    elif asked and (has_sudo or DEFAULT_NAME in caller.policies):
+    elif asked is not None and (has_sudo or DEFAULT_NAME in caller.policies):
         names[DEFAULT_NAME] = None
     policies = tuple(sorted(names))
     exists = context.services.policies.exists
@@ -128,12 +132,16 @@ def _policies(
     return policies, tuple(f'Policy "{name}" does not exist' for name in missing)
 
 
-def _asked_policies(body: dict[str, Any]) -> list[str]:
+def _asked_policies(body: dict[str, Any]) -> list[str] | None:
+    """Return the policies that are asked for, or None if the field says nothing.
+
+    A list of empty names asks for none, which is not the same as for all that the caller has.
+    """
     asked = body.get("policies")
-    if asked is None:
-        return []
     if isinstance(asked, str):
-        asked = asked.split(",", POLICIES_MAX)
+        asked = asked.split(",", POLICIES_MAX) if asked.strip() else None
+    if asked is None or asked == []:
+        return None
     if not (
         isinstance(asked, list)
         and len(asked) <= POLICIES_MAX
@@ -205,14 +213,17 @@ def _duration(body: dict[str, Any], field: str) -> int:
     value = body.get(field)
     if value is None or value == "":
         return 0
+    seconds = None
     try:
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             seconds = parse_duration_s(value)
-            if seconds >= 0:
-                return seconds
     except ValueError:
         pass
-    raise RequestError(400, f"{field} must be a duration that is not negative")
+    if seconds is None:
+        raise RequestError(400, f"{field} must be a duration such as 90, 1h30m or 7d")
+    if seconds < 0:
+        raise RequestError(400, f"{field} must be positive")
+    return seconds
 
 
 def _display_name(body: dict[str, Any]) -> str:
@@ -227,25 +238,17 @@ def _display_name(body: dict[str, Any]) -> str:
 
 
 def _metadata(body: dict[str, Any]) -> dict[str, str] | None:
-    metadata = body.get("meta")
-    if metadata is None or metadata == {}:
-        return None
-    if (
-        not isinstance(metadata, dict)
-        or len(metadata) > METADATA_KEYS_MAX
-        or not all(
-            isinstance(value, str)
-            and len(key) <= METADATA_KEY_LENGTH_MAX
-            and len(value) <= METADATA_VALUE_LENGTH_MAX
-            for key, value in metadata.items()
-        )
+    metadata = fields.text_mapping(body, "meta")
+    if len(metadata) > METADATA_KEYS_MAX or not all(
+        len(key) <= METADATA_KEY_LENGTH_MAX and len(value) <= METADATA_VALUE_LENGTH_MAX
+        for key, value in metadata.items()
     ):
         raise RequestError(
             400,
             f"meta is an object of at most {METADATA_KEYS_MAX} texts, of at most"
             f" {METADATA_VALUE_LENGTH_MAX} characters each",
         )
-    return metadata
+    return metadata or None
 
 
 def _uses(body: dict[str, Any]) -> int:
@@ -254,6 +257,8 @@ def _uses(body: dict[str, Any]) -> int:
         return 0
     if isinstance(uses, str) and _DIGITS(uses):
         uses = int(uses)
-    if type(uses) is not int or not 0 <= uses <= USES_MAX:
+    if type(uses) is int and uses < 0:
+        raise RequestError(400, "number of uses cannot be negative")
+    if type(uses) is not int or uses > USES_MAX:
         raise RequestError(400, f"num_uses must be a whole number from 0 to {USES_MAX}")
     return uses

@@ -6,7 +6,8 @@ rules for new ones (`core.vault.token_creation`).
 
 from typing import Any, Final
 
-from core.engines.call import RequestError
+from core.barrier.names import PathTooLong
+from core.engines.call import RequestError, collected
 from core.moment import NANOSECONDS_PER_SECOND
 from core.vault.context import Context
 from core.vault.duration import parse_duration_s
@@ -32,15 +33,24 @@ def _create_orphan(context: Context) -> Reply:
 # -- finding ----------------------------------------------------------------------------------
 
 
-def _named_token(context: Context) -> tuple[str, TokenEntry]:
-    """Return the token in the body and its entry."""
-    token = context.body.get("token")
-    if not isinstance(token, str) or not token:
-        raise RequestError(400, "missing token")
+def _named_token(context: Context, unknown: RequestError) -> tuple[str, TokenEntry]:
+    """Return the token in the body and its entry.
+
+    Raises:
+        RequestError: none is named; or `unknown`, there is no such token.
+    """
+    token = _token(context)
     entry = context.services.tokens.find(context.transaction, token)
     if entry is None or not context.services.tokens.is_live(entry, context.wall_ns):
-        raise RequestError(403, "bad token")
+        raise unknown
     return token, entry
+
+
+def _token(context: Context) -> str:
+    token = context.body.get("token")
+    if not isinstance(token, str) or not token:
+        raise RequestError(400, "missing token ID")
+    return token
 
 
 def _own_token(context: Context) -> tuple[str, TokenEntry]:
@@ -48,14 +58,20 @@ def _own_token(context: Context) -> tuple[str, TokenEntry]:
 
 
 def _by_accessor(context: Context) -> TokenEntry:
+    entry = _sought(context)
+    if entry is None:
+        raise RequestError(400, collected("invalid accessor"))
+    return entry
+
+
+def _sought(context: Context) -> TokenEntry | None:
+    """Return the token whose accessor is in the body, if there is one."""
     accessor = context.body.get("accessor")
     if not isinstance(accessor, str) or not accessor:
-        raise RequestError(400, "missing accessor")
+        raise RequestError(400, collected("missing accessor"))
     tokens = context.services.tokens
     entry = tokens.find_accessor(context.transaction, accessor)
-    if entry is None or not tokens.is_live(entry, context.wall_ns):
-        raise RequestError(403, "invalid accessor")
-    return entry
+    return entry if entry is not None and tokens.is_live(entry, context.wall_ns) else None
 
 
 # -- looking up -------------------------------------------------------------------------------
@@ -64,7 +80,7 @@ def _by_accessor(context: Context) -> TokenEntry:
 def _lookup(context: Context) -> Reply:
     if not context.body.get("token"):
         return _lookup_self(context)
-    token, entry = _named_token(context)
+    token, entry = _named_token(context, RequestError(403, "bad token"))
     return Reply(data=_described(entry, token, context.wall_ns))
 
 
@@ -107,14 +123,18 @@ def _described(entry: TokenEntry, token: str, wall_ns: int) -> dict[str, Any]:
 
 
 def _accessors(context: Context) -> Reply:
-    return listing(context.services.tokens.accessors(context.transaction))
+    tokens = context.services.tokens
+    try:
+        return listing(tokens.accessors(context.transaction, context.request.parameters))
+    except PathTooLong as error:
+        raise RequestError(400, str(error)) from None
 
 
 # -- renewing ---------------------------------------------------------------------------------
 
 
 def _renew(context: Context) -> Reply:
-    token, entry = _named_token(context)
+    token, entry = _named_token(context, RequestError(400, "token not found"))
     return _renewed(context, entry, token)
 
 
@@ -155,10 +175,7 @@ def _increment_s(body: dict[str, Any]) -> int:
 
 
 def _revoke(context: Context) -> Reply:
-    token = context.body.get("token")
-    if not isinstance(token, str) or not token:
-        raise RequestError(400, "token must be supplied")
-    return _revoked(context, context.services.tokens.find(context.transaction, token))
+    return _revoked(context, context.services.tokens.find(context.transaction, _token(context)))
 
 
 def _revoke_self(context: Context) -> Reply:
@@ -167,7 +184,10 @@ def _revoke_self(context: Context) -> Reply:
 
 
 def _revoke_accessor(context: Context) -> Reply:
-    return _revoked(context, _by_accessor(context))
+    entry = _sought(context)
+    if entry is None:
+        return Reply(warnings=("No token found with this accessor",))
+    return _revoked(context, entry)
 
 
 def _revoked(context: Context, entry: TokenEntry | None) -> Reply:
@@ -178,7 +198,7 @@ def _revoked(context: Context, entry: TokenEntry | None) -> Reply:
 
 
 def _revoke_orphan(context: Context) -> Reply:
-    _, entry = _named_token(context)
+    _, entry = _named_token(context, RequestError(400, "token to revoke not found"))
     tokens = context.services.tokens
     if not tokens.orphan_children(context.transaction, entry, ORPHANED_AT_ONCE_MAX):
         raise RequestError(

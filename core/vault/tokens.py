@@ -13,6 +13,7 @@ They are not sealed, and revoke nothing by themselves: what they lead to is seal
 """
 
 import hmac
+from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
@@ -22,6 +23,7 @@ from core.barrier.barrier import Barrier
 from core.barrier.record import RecordDamaged
 from core.barrier.storage import Storage
 from core.check import InvariantBroken, check
+from core.engines.listing import names
 from core.entropy import Entropy, base62
 from core.moment import NANOSECONDS_PER_SECOND
 from core.settings import RequestSettings
@@ -115,9 +117,9 @@ class Tokens:
         name = self._storage(reader).get(f"accessor/{accessor}")
         return None if name is None else self.find_named(reader, name.hex())
 
-    def accessors(self, reader: Writer) -> list[str]:
-        """Return the accessors of all tokens, sorted."""
-        return self._storage(reader).list("accessor/")
+    def accessors(self, reader: Writer, parameters: Mapping[str, str]) -> list[str]:
+        """Return the accessors of all tokens, or a page of them; see `core.engines.listing`."""
+        return names(self._storage(reader), "accessor/", parameters)
 
     def exists(self, reader: Reader, token: str) -> bool:
         """Tell whether a token of this id is stored, or what descends from a former one.

@@ -7,7 +7,7 @@ consensus, disks or transports; must not know any single path either, those are 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from core.engines.call import Call, RequestError, Result
+from core.engines.call import UNSUPPORTED_OPERATION, Call, RequestError, Result, collected
 from core.entropy import uuid
 from core.request import Request, Response
 from core.store.store import Store
@@ -16,7 +16,8 @@ from core.vault import audit_record, bodies, envelope, joining, system, token_pa
 from core.vault.audit_devices import DEVICE_PATTERN, AuditDevice
 from core.vault.audit_file import AuditFile
 from core.vault.context import Context
-from core.vault.mounts import Mount, engine_of
+from core.vault.headers import refuse_unsupported
+from core.vault.mounts import SYSTEM_PATH, TOKENS_PATH, Mount, engine_of
 from core.vault.outcome import Exchange, Outcome
 from core.vault.plan import Plan
 from core.vault.reply import Reply
@@ -29,8 +30,9 @@ from core.vault.token_entry import TokenEntry
 AuditLines = dict[AuditFile, bytes]
 
 _ROUTES: Final = Routes((*system.ROUTES, *token_paths.ROUTES, *joining.ROUTES))
-_SYSTEM_MOUNTS: Final = {"sys/": "system", "auth/": "token"}
-_DENIED: Final = "1 error occurred:\n\t* permission denied\n\n"
+_WITH_BODY: Final = frozenset({"update", "patch"})
+_DENIED: Final = collected("permission denied")
+_UNSUPPORTED_PATH: Final = collected("unsupported path")
 
 
 class Vault:
@@ -77,7 +79,7 @@ class Vault:
         Raises:
             WouldWrite: it wants to write; the leader must run it.
         """
-        exchange = _exchange(plan, request)
+        exchange = self._exchange(plan, request)
         try:
             result = self._run(plan, request, snapshot, wall_ns, exchange, ())
         except RequestError as error:
@@ -96,7 +98,7 @@ class Vault:
 
         A refused request writes nothing, but the use of a use-limited token counts.
         """
-        exchange = _exchange(plan, request)
+        exchange = self._exchange(plan, request)
         try:
             self._check_mount(plan, request, transaction)
             result = self._run(plan, request, transaction, wall_ns, exchange, unwritable)
@@ -113,9 +115,21 @@ class Vault:
 
     def refusal(self, plan: Plan, request: Request, response: Response, error: str) -> Outcome:
         """Return the outcome of a request that the node below could not run."""
-        exchange = _exchange(plan, request)
+        exchange = self._exchange(plan, request)
         exchange.error = error
         return Outcome(response, exchange)
+
+    def _exchange(self, plan: Plan, request: Request) -> Exchange:
+        mount = plan.mount
+        if mount is None and plan.route is not None:
+            builtin = self.services.mounts.builtin
+            mount = builtin[SYSTEM_PATH if request.path.startswith(SYSTEM_PATH) else TOKENS_PATH]
+        exchange = Exchange(request, plan.request_id)
+        if mount is not None:
+            exchange.mount_path = mount.path
+            exchange.mount_type = mount.type
+            exchange.mount_accessor = mount.accessor
+        return exchange
 
     def _run(
         self,
@@ -126,8 +140,8 @@ class Vault:
         exchange: Exchange,
         unwritable: tuple[str, ...],
     ) -> Result:
-        exchange.body = body = bodies.decode(request.body)
-        if request.path.endswith("/") and request.operation in ("update", "patch"):
+        exchange.body = body = _data(request)
+        if request.path.endswith("/") and request.operation in _WITH_BODY:
             raise RequestError(400, "cannot write to a path ending in '/'")
         if plan.route is not None and plan.route.unauthenticated:
             context = Context(
@@ -188,12 +202,17 @@ class Vault:
             engine = engine_of(plan.mount)
             target = call
             exists = lambda: engine.exists(target)  # noqa: E731 -- asked only if it matters
+        path = request.path
+        if plan.route is not None and request.operation != "list":
+            # The routes take a path with or without a slash at its end, so that a rule for one of
+            # both spellings holds for the other as well.
+            path = path.rstrip("/")
         verdict = acl.allows(
             request.operation,
-            request.path,
-            exchange.body or request.parameters,
+            path,
+            exchange.body or {},
             exists=exists,
-            sudo_required=needs_sudo(request.path),
+            sudo_required=needs_sudo(path),
         )
         if not verdict.allowed:
             raise RequestError(403, _DENIED)
@@ -252,22 +271,16 @@ class Vault:
         """Return both records of a request that only read."""
         lines: AuditLines = {}
         for device in self._devices():
-            exchange = outcome.exchange
-            _add(
-                lines,
-                device,
-                audit_record.request_line(device, exchange, wall_ns)
-                + audit_record.response_line(device, exchange, wall_ns),
-            )
+            _add(lines, device, audit_record.both_lines(device, outcome.exchange, wall_ns))
         return lines
 
     def audit_request(
         self, plan: Plan, request: Request, transaction: Transaction, wall_ns: int
     ) -> AuditLines:
         """Return the record of a request that is about to be run."""
-        exchange = _exchange(plan, request)
+        exchange = self._exchange(plan, request)
         try:
-            exchange.body = bodies.decode(request.body)
+            exchange.body = _data(request)
             if plan.route is None or not plan.route.unauthenticated:
                 token = self._authenticate(request, transaction, wall_ns, exchange)
                 call = None
@@ -305,18 +318,14 @@ class Vault:
         keys.count_encryptions(services, transaction, wall_ns)
 
 
-def _exchange(plan: Plan, request: Request) -> Exchange:
-    exchange = Exchange(request, plan.request_id)
-    mount = plan.mount
-    if mount is not None:
-        exchange.mount_path = mount.path
-        exchange.mount_type = mount.type
-        exchange.mount_accessor = mount.accessor
-    elif plan.route is not None:
-        head = request.path[: request.path.index("/") + 1]
-        exchange.mount_path = head if head == "sys/" else "auth/token/"
-        exchange.mount_type = _SYSTEM_MOUNTS[head]
-    return exchange
+def _data(request: Request) -> dict[str, Any]:
+    """Return what a request says: in its body if it writes, else in its query string, as in Vault.
+
+    Raises:
+        RequestError: 400, it says it in a way that is not understood, or asks too much.
+    """
+    refuse_unsupported(request.headers)
+    return bodies.decode(request.body) if request.operation in _WITH_BODY else request.parameters
 
 
 def _handler(plan: Plan, request: Request) -> Callable[[Context], Reply]:
@@ -325,11 +334,13 @@ def _handler(plan: Plan, request: Request) -> Callable[[Context], Reply]:
         raise _no_handler(request)
     handler = route.writes.get(request.operation) or route.reads.get(request.operation)
     if handler is None:
-        raise RequestError(405, "unsupported operation")
+        raise RequestError(405, UNSUPPORTED_OPERATION)
     return handler
 
 
 def _no_handler(request: Request) -> RequestError:
+    if request.path.startswith((SYSTEM_PATH, TOKENS_PATH)):
+        return RequestError(404, _UNSUPPORTED_PATH)
     return RequestError(404, f'no handler for route "{request.path}". route entry not found.')
 
 

@@ -5,11 +5,12 @@ know why a connection comes here, nor what the ASGI application does.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 
@@ -17,6 +18,10 @@ from net.http.settings import HEAD_BYTES_MAX, ListenerSettings
 from net.http.statistics import Statistics
 from net.stream import Transport, TransportStream
 from net.tls import TlsTransport
+
+if TYPE_CHECKING:
+    # It comes with Hypercorn, whose matter it is.
+    import h11
 
 STREAMS_MAX: Final = 100
 """Requests under way in one HTTP/2 connection."""
@@ -49,6 +54,10 @@ class _Server(TCPServer):
     Left alone, its timer for idle connections runs on after the client has gone, and an answer
     over HTTP/2 waits for ever for room that nobody makes: the connection would never be over.
 
+    Left alone, it also lets a request turn the connection into one of HTTP/2 (`Upgrade: h2c`, which
+    RFC 9113 has dropped). A proxy that passes such a request on would see none of those that
+    follow, and whatever it forbids could be asked for.
+
     Attributes:
         scope: all that is done for this connection.
     """
@@ -56,8 +65,22 @@ class _Server(TCPServer):
     scope: trio.CancelScope
 
     async def _read_data(self) -> None:
+        protocol = self.protocol.protocol
+        if isinstance(protocol, H11Protocol):
+            _ignore_upgrades(protocol)
         await super()._read_data()
         self.scope.cancel()
+
+
+def _ignore_upgrades(protocol: H11Protocol) -> None:
+    """Let only a client that begins with HTTP/2 speak it; others stay with what they began."""
+    check = protocol._check_protocol  # noqa: SLF001 -- Hypercorn has no setting for this
+
+    async def check_preface(event: "h11.Request") -> None:
+        if event.method == b"PRI":
+            await check(event)
+
+    protocol._check_protocol = check_preface  # type: ignore[method-assign]  # noqa: SLF001 -- as above
 
 
 class Handover:

@@ -56,6 +56,10 @@ class Block(msgspec.Struct, frozen=True):
     content_length: int
     keep_alive: bool
 
+    def __repr__(self) -> str:
+        """Leave out the lines, one of which is the token, that must reach no log."""
+        return f"Block(content_length={self.content_length}, keep_alive={self.keep_alive})"
+
 
 NO_BLOCK: Final = Block(b"", Fields("", "", {}), 0, keep_alive=True)
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from core.request import Operation, Request, Response
+from net.http.settings import HEAD_BYTES_MAX
 
 PARAMETERS_MAX: Final = 256
 """Fields of a query string or of a form."""
@@ -22,6 +23,9 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 FORWARDED_HEADERS: Final = frozenset(
     {
+        b"correlation-id",
+        b"user-agent",
+        b"x-correlation-id",
         b"x-holdfast-read",
         b"x-vault-forward",
         b"x-vault-inconsistent",
@@ -51,7 +55,6 @@ _OPERATIONS: Final[dict[bytes, Operation]] = {
 _PLAIN_PATH: Final = re.compile(rb"/v1/[\w~-][\w.~-]*+(?:/[\w~-][\w.~-]*+)*+/?", re.ASCII)
 _ABSOLUTE_FORM: Final = re.compile(rb"(?i:https?)://[^/]*+")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-_ESCAPED_SLASH: Final = re.compile(rb"%2[Ff]")
 _SLASHES: Final = re.compile("//+")
 
 # What Go's strconv.ParseBool takes.
@@ -78,6 +81,10 @@ class Fields(msgspec.Struct, frozen=True):
     media_type: str
     headers: dict[str, str]
 
+    def __repr__(self) -> str:
+        """Leave out the token, which must reach no log."""
+        return f"Fields(media_type={self.media_type!r}, headers={self.headers!r})"
+
 
 class Client(msgspec.Struct, frozen=True):
     """Where a connection comes from: an address as text, and a port."""
@@ -103,6 +110,8 @@ NOT_FOUND: Final = refusal(404)
 METHOD_NOT_ALLOWED: Final = refusal(405)
 TIMED_OUT: Final = refusal(408, "the body of the request did not arrive in time")
 TOO_LARGE: Final = refusal(413, "request body too large")
+HEAD_TOO_LARGE: Final = refusal(431, f"the header is longer than {HEAD_BYTES_MAX} bytes")
+FRAMED_TWICE: Final = refusal(400, "a body has either a length or a transfer encoding")
 _TO_THE_UI: Final = Response(307, b"", {"Location": "/ui/"})
 
 
@@ -201,7 +210,10 @@ def _payload(operation: Operation, media_type: str, body: bytes) -> bytes:
 
 
 def _read_path(raw: bytes) -> str:
-    """Return the decoded path behind `/v1/`, without empty segments, or refuse it."""
+    """Return the decoded path behind `/v1/`, without empty segments, or refuse it.
+
+    An escaped slash is a slash, as in Go, whose clients escape paths as a whole.
+    """
     path = _decode(raw)
     segments = path.split("/")
     if "." in segments or ".." in segments:
@@ -222,9 +234,6 @@ def _decode(raw: bytes) -> str:
         raw = raw[absolute.end() :]
     if _BAD_ESCAPE.search(raw):
         raise _RefusedError(refusal(400, "the path has an invalid escape"))
-    # Decoded, it would name another path than the client wrote.
-    if _ESCAPED_SLASH.search(raw):
-        raise _RefusedError(refusal(400, "the path has an escaped slash"))
     try:
         path = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:

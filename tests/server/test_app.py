@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from net.http.handover import Handover
-from net.http.settings import ListenerSettings
+from net.http.settings import HEAD_BYTES_MAX, ListenerSettings
 from net.http.statistics import Statistics
 from net.stream import PlainTransport
 from server.app import DISCARDED_BYTES_MAX, build_app
 from tests.net.http.bench import answers, bench, received
 from tests.net.http.echo import EchoApplication
-from tests.net.http.serving import dial, serving, until_end
+from tests.net.http.serving import dial, serving, until, until_end
 
 SETTINGS: Final = ListenerSettings(request_bytes_max=1 << 10)
 HEADERS_ALIKE: Final = frozenset(
@@ -94,6 +94,131 @@ async def test_a_client_that_leaves_in_the_middle_is_not_answered() -> None:
         assert 0 == opened.statistics.handovers_failed
     assert 400 == answers(answer)[0][0]
     assert [] == application.asked
+
+
+SMUGGLED: Final = b"GET /v1/smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+TWO_FRAMES: Final = (
+    b"Content-Length: 2\r\nTransfer-Encoding: chunked",
+    b"Transfer-Encoding: chunked\r\nContent-Length: 2",
+    b"transfer-encoding:chunked\r\ncontent-length:7",
+)
+ODD_FRAMES: Final = (
+    b"Content-Length: 2\r\nContent-Length: 7",
+    b"Content-Length: 2, 7",
+    b"Content-Length: +2",
+    b"Content-Length: -2",
+    b"Content-Length: 0x2",
+    b"Content-Length: 2 2",
+    b"Content-Length: \xb2",
+    b"Content-Length : 2",
+    b"Content-Length:",
+    b"Transfer-Encoding: identity",
+    b"Transfer-Encoding: gzip, chunked",
+    b"Transfer-Encoding: xchunked",
+    b"Transfer-Encoding : chunked",
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    b"X: a\rContent-Length: 2",
+    b"X: a\x00b",
+    b": a",
+)
+
+
+UNKNOWN_CODINGS: Final = frozenset(
+    lines for lines in ODD_FRAMES if lines.startswith(b"Transfer-Encoding:")
+)
+
+
+@pytest.mark.parametrize("lines", TWO_FRAMES + ODD_FRAMES)
+async def test_nobody_can_frame_a_body_in_two_ways(lines: bytes) -> None:
+    """There is one refusal, and what follows it is not taken for a request."""
+    application = EchoApplication()
+    data = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n2\r\n{}\r\n0\r\n\r\n" % lines
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(data + SMUGGLED)
+
+        answer = await until_end(stream)
+
+    assert [400 if lines not in UNKNOWN_CODINGS else 501] == [
+        status for status, _ in answers(answer)
+    ]
+    assert [] == application.asked
+
+
+async def test_two_frames_are_named_as_the_fault() -> None:
+    data = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n2\r\n{}\r\n0\r\n\r\n" % TWO_FRAMES[0]
+    async with serving(EchoApplication(), SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(data)
+
+        answer = await until_end(stream)
+
+    expected = b'{"errors":["a body has either a length or a transfer encoding"]}'
+    assert [(400, expected)] == answers(answer)
+
+
+@pytest.mark.parametrize("more", [0, 1, 4_000])
+async def test_a_header_may_be_so_long_and_no_longer(more: int) -> None:
+    """However it arrives: Hypercorn looks at its length only while it is not complete."""
+    application = EchoApplication()
+    line = b"Host: a\r\nTransfer-Encoding: chunked\r\nX: %b\r\n"
+    used = len("/v1/a") + len(line % b"")
+    padding = b"x" * (HEAD_BYTES_MAX - used + more)
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(b"PUT /v1/a HTTP/1.1\r\n" + line % padding + b"\r\n0\r\n\r\n")
+        await stream.send_eof()
+
+        answer = await until_end(stream)
+
+    assert [431 if more else 200] == [status for status, _ in answers(answer)]
+    assert [] == application.asked[: bool(more)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "body"),
+    [
+        (b"2;a=b;c\r\n{}\r\n0\r\nX-Trailer: y\r\n\r\n", b"{}"),
+        (b"00001\r\n{\r\n1 \r\n}\r\n0;x\r\n\r\n", b"{}"),
+    ],
+)
+async def test_chunks_may_have_extensions_and_trailers(chunks: bytes, body: bytes) -> None:
+    """And a request that follows them is one."""
+    application = EchoApplication()
+    head = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(head + chunks + SMUGGLED)
+        await stream.send_eof()
+        await until_end(stream)
+
+    assert [("a", body), ("smuggled", b"")] == [
+        (request.path, request.body) for request in application.asked
+    ]
+
+
+@pytest.mark.parametrize("size", [b"-1", b"0x2", b"g", b"", b"2_0", b"f" * 20])
+async def test_a_chunk_without_a_length_is_refused(size: bytes) -> None:
+    application = EchoApplication()
+    head = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(head + size + b"\r\n{}\r\n0\r\n\r\n" + SMUGGLED)
+        await stream.send_eof()
+
+        answer = await until_end(stream)
+
+    assert b"smuggled" not in answer
+    assert [] == application.asked
+
+
+async def test_a_client_that_waits_to_send_is_told_to_go_on() -> None:
+    application = EchoApplication()
+    head = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(head)
+        told = await until(stream, b"\r\n\r\n")
+        await stream.send_all(b"{}")
+        await stream.send_eof()
+        await until_end(stream)
+
+    assert told.startswith(b"HTTP/1.1 100 ")
+    assert [b"{}"] == [request.body for request in application.asked]
 
 
 def first_answer(data: bytes, method: bytes) -> Answer:
@@ -171,6 +296,23 @@ CORPUS: Final = [
     b"GET /v1/later/a HTTP/1.1\r\nHost: a\r\n\r\n",
     b"LIST /v1/secret/metadata HTTP/1.1\r\nHost: a\r\nX-Vault-Token: t\r\n\r\n",
     b"GET /v1/a%2Fb HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a%2F..%2Fb HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/%2e%2e/%2E HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1%2Fa HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /%76%31/a HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET //v1///a// HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a%252Fb HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a\\b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a%EF%BB%BF HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a%ED%A0%80 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a?b=%ED%A0%80 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a?b=%00&c=;&d HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a?list=1&list=0 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /v1/a HTTP/1.1\r\nHost: a\r\nUser-Agent: b/1\r\nX-Correlation-Id: 5\r\n\r\n",
+    b"GET /v1/a HTTP/1.1\r\nHost: a\r\nX-Vault-Token:\r\nAuthorization: Bearer b\r\n\r\n",
+    b"GET /v1/a HTTP/1.1\r\nHost: a\r\n\r\nGET /v1/b HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nnull",
+    b"POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n\xef\xbb\xbf{}",
     b"GET /v1/a/../b HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /v1/a? HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET /v1/a??b HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -221,14 +363,19 @@ LINES: Final = st.sampled_from(
         b"Content-Type: application/merge-patch+json",
         b"Content-Type: application/x-www-form-urlencoded",
         b"X-Forwarded-For: 192.0.2.7",
+        b"X-Correlation-ID: 1-2",
+        b"X-Vault-Wrap-Format: jwt",
         b"X-Empty:",
     ]
 )
 ODD_LINES: Final = st.sampled_from(
     [[]] * 15
     + [[b"X-A: \xe4"], [b"X-A: b "], [b" folded"], [b"TE: trailers"], [b"Expect: x"], [b"Host: b"]]
+    + [[b"Transfer-Encoding: chunked"], [b"Content-Length: 1"], [b"X-A: b\rc"], [b"X A: b"]]
 )
-BODIES: Final = st.sampled_from([b"", b"{}", b'{"a": [1, "b"]}', b"a=1&b=2&a=3", b"[", b"\xff\x00"])
+BODIES: Final = st.sampled_from(
+    [b"", b"{}", b'{"a": [1, "b"]}', b"a=1&b=2&a=3", b"[", b"\xff\x00", b"null", b"\xef\xbb\xbf{}"]
+)
 
 
 @st.composite

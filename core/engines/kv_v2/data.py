@@ -118,8 +118,8 @@ def _submitted(call: Call) -> bytes:
 
 def _check_and_set(call: Call, configuration: Configuration, key: KeyMetadata) -> None:
     """Refuse a write that names another version than the latest, or none where it has to."""
-    options = call.body.get("options")
-    if options and "cas" in fields.mapping(options, "options"):
+    options = fields.mapping(call.body.get("options"), "options")
+    if "cas" in options:
         try:
             expected = fields.integer(options["cas"], "cas")
         except RequestError:

@@ -9,7 +9,7 @@ from typing import Final
 
 from core.barrier.names import PathTooLong
 from core.barrier.storage import ValueTooLarge
-from core.engines.call import Call, RequestError, Result
+from core.engines.call import UNSUPPORTED_OPERATION, Call, RequestError, Result
 from core.engines.kv_v2 import configuration, data, metadata, versions
 from core.engines.kv_v2.record import CONFIGURATION, SECRETS
 from core.request import Operation
@@ -54,7 +54,6 @@ _VERSION_1_HEADS: Final = {
 }
 """Where version 2 does what version 1 does at the path itself."""
 
-_UNSUPPORTED: Final = "unsupported operation"
 _ELSEWHERE: Final = "Invalid path for a versioned K/V secrets engine; for this operation use"
 _ROOT: Final = "Non-listing operations on the root of a K/V v2 mount are not supported."
 
@@ -93,7 +92,7 @@ class KvV2:
             return _without_secret(call)
         operation = operations.get(call.operation)
         if operation is None:
-            raise RequestError(405, _UNSUPPORTED)
+            raise RequestError(405, UNSUPPORTED_OPERATION)
         if call.operation in _WRITING and (not path or path[-1] == "/"):
             raise RequestError(400, "missing path")
         try:
@@ -109,11 +108,11 @@ def _without_secret(call: Call) -> Result:
     if call.path == CONFIGURATION:
         operation = _CONFIGURATION.get(call.operation)
         if operation is None:
-            raise RequestError(405, _UNSUPPORTED)
+            raise RequestError(405, UNSUPPORTED_OPERATION)
         return operation(call)
     if call.path in _SECRET:
         return Result(status=404, warnings=(_ROOT,))
     head = _VERSION_1_HEADS.get(call.operation)
     if head is None:
-        raise RequestError(405, _UNSUPPORTED)
+        raise RequestError(405, UNSUPPORTED_OPERATION)
     return Result(status=404, warnings=(f"{_ELSEWHERE} {call.mount}{head}/{call.path}",))

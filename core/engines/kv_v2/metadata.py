@@ -16,6 +16,7 @@ from core.engines.kv_v2.record import (
     load_key,
     save_key,
 )
+from core.engines.listing import names
 from core.moment import NANOSECONDS_PER_SECOND
 from core.vault.duration import format_duration
 from core.vault.rfc3339 import format_ns
@@ -58,10 +59,10 @@ def read(call: Call, name: str) -> Result:
 
 def list_names(call: Call, name: str) -> Result:
     """Return the names of the secrets and folders in a folder."""
-    names = call.storage.list(name)
-    if not names:
+    found = names(call.storage, name, call.parameters)
+    if not found:
         raise RequestError(404)
-    return Result({"keys": names})
+    return Result({"keys": found})
 
 
 def write(call: Call, name: str) -> Result:

@@ -17,9 +17,9 @@ from core.vault.mounts import (
     TOKENS_PATH,
     UNAUTHENTICATED,
     Mount,
-    check_options,
     engine_of,
     engine_options,
+    tuned_options,
 )
 from core.vault.reply import Reply
 from core.vault.routes import Route
@@ -178,8 +178,7 @@ def _tune(context: Context) -> Reply:
     if body.get("listing_visibility") is not None:
         changes["listing_visibility"] = _visibility(body)
     if fields.given(body, "options"):
-        changes["options"] = fields.text_mapping(body, "options")
-        check_options(changes["options"])
+        changes["options"] = tuned_options(mount.options, fields.text_mapping(body, "options"))
     after = msgspec.structs.replace(mount, **changes)
     _refuse_tuning(mount, after, context.services.settings)
     context.services.mounts.replace(context.transaction, after)

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.barrier import storage as module
 from core.barrier.names import PathTooLong
 from core.barrier.record import RecordDamaged
-from core.barrier.storage import PLAINTEXT_MAX, Storage, ValueTooLarge
+from core.barrier.storage import PLAINTEXT_MAX, ListTooLong, Storage, ValueTooLarge
 from core.store.keys import SCOPE_SHARED, VALUE_MAX
 from tests.core.barrier.helpers import MemoryStore, examples, make_barrier
 
@@ -238,3 +239,14 @@ def test_foreign_key_in_a_directory_is_damage() -> None:
 
     with pytest.raises(RecordDamaged):
         storage.list("")
+
+
+def test_a_directory_that_is_too_large_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIST_MAX", 3)
+    storage, _ = make("d/a", "d/b", "d/b/c")
+    assert ["a", "b", "b/"] == storage.list("d/")
+    storage.put("d/c", b"")
+
+    with pytest.raises(ListTooLong, match="more than 3 names"):
+        storage.list("d/")
+    assert ["a", "b", "b/", "c"] == sorted(storage.list_page("d/", None, 9))

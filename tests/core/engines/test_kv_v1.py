@@ -3,7 +3,7 @@
 import pytest
 
 from core.barrier.storage import PLAINTEXT_MAX
-from core.engines.call import Result
+from core.engines.call import UNSUPPORTED_OPERATION, Result
 from core.engines.kv_v1 import KvV1
 from core.request import Operation
 from tests.core.engines.mount import Mount
@@ -94,8 +94,8 @@ def test_empty_objects_and_paths_are_refused(mount: Mount) -> None:
 
 
 def test_other_operations_are_not_supported(mount: Mount) -> None:
-    assert mount.refused("patch", "app", {"a": 1}) == (405, "unsupported operation")
-    assert mount.refused("help", "app") == (405, "unsupported operation")
+    assert mount.refused("patch", "app", {"a": 1}) == (405, UNSUPPORTED_OPERATION)
+    assert mount.refused("help", "app") == (405, UNSUPPORTED_OPERATION)
 
 
 def test_what_does_not_fit_is_refused(mount: Mount) -> None:

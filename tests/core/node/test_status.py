@@ -22,6 +22,9 @@ def cluster() -> Cluster:
         ({"standbycode": "299"}, 299),
         ({"standbyok": "1", "activecode": "298"}, 298),
         ({"haunhealthycode": "x"}, 400),
+        ({"standbyok": "yes"}, 400),
+        ({"drsecondarycode": "x"}, 400),
+        ({"performancestandbycode": "473"}, 429),
     ],
 )
 def test_the_health_of_a_follower(

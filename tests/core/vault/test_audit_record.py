@@ -11,7 +11,7 @@ from core.engines.call import Result
 from core.request import Request
 from core.vault import audit_record
 from core.vault.audit_devices import AuditDevice, DeviceRecord
-from core.vault.audit_record import request_line, response_line
+from core.vault.audit_record import both_lines, request_line, response_line
 from core.vault.bodies import DEPTH_MAX
 from core.vault.outcome import Exchange
 from core.vault.reply import Auth, Reply
@@ -402,3 +402,19 @@ def test_every_text_is_hidden_and_all_else_stays(data: dict[str, Any]) -> None:
     assert (expected or {"version": device.hash("2")}) == record["request"]["data"]
     assert expected == record["response"].get("data", {})
     assert before == msgspec.json.encode(data)
+
+
+@pytest.mark.parametrize("changes", [{}, {"error": "no"}, {"result": Result(data={"a": "b"})}])
+def test_both_records_are_what_each_is_alone(changes: dict[str, Any]) -> None:
+    device = device_of(prefix="p ")
+    exchange = exchange_of(**changes)
+    apart = [line(device, exchange, WALL_NS) for line in (request_line, response_line)]
+
+    assert both_lines(device, exchange, WALL_NS) == b"".join(apart)
+
+
+def test_the_age_of_a_token_is_told_in_whole_seconds() -> None:
+    """As Vault does, for this time alone."""
+    exchange = exchange_of(token=entry_of(created_ns=WALL_NS + 999_999_999))
+
+    assert asked(device_of(), exchange)["auth"]["token_issue_time"] == TIME

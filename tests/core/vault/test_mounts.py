@@ -13,9 +13,11 @@ from core.store.keys import successor
 from core.store.transaction import Transaction
 from core.vault import mounts as module
 from core.vault.areas import mount_prefix
-from core.vault.mounts import Mount, check_options, engine_of, engine_options
+from core.vault.mounts import Mount, check_options, engine_of, engine_options, tuned_options
 from tests.core.barrier.helpers import WALL_NS, examples
 from tests.core.vault.node import Node
+
+TOO_MUCH = "a mount has at most 16 options, with names and values of at most 256 characters"
 
 Json: TypeAlias = Any
 
@@ -273,7 +275,9 @@ def test_types_and_versions_of_kv(
     [
         ("pki", {}, "plugin not found in the catalog: pki"),
         ("kv", {"version": "3"}, "invalid version of a kv mount: 3"),
-        ("kv", {"speed": "3"}, "unknown option of a kv mount: speed"),
+        ("kv", dict.fromkeys(map(str, range(17)), "a"), TOO_MUCH),
+        ("kv", {"a": "b" * 257}, TOO_MUCH),
+        ("kv", {"a" * 257: "b"}, TOO_MUCH),
         ("kv-v2", {"version": "1"}, "type kv-v2 cannot have version 1"),
         ("generic", {"version": "2"}, "type generic cannot have version 2"),
     ],
@@ -284,8 +288,29 @@ def test_types_and_options_that_do_not_exist(kind: str, options: dict[str, str],
     assert (400, text) == (refusal.value.status, *refusal.value.messages)
 
 
-def test_options_that_exist_pass() -> None:
-    assert check_options({"version": "2"}) is None  # type: ignore[func-returns-value]  # it only raises
+@pytest.mark.parametrize("options", [{}, {"version": "2"}, {"type": "kv-v2", "version": "2"}])
+def test_options_pass(options: dict[str, str]) -> None:
+    """Those of the client's own, too: Terraform's users have some."""
+    assert check_options(options) is None  # type: ignore[func-returns-value]  # it only raises
+    assert engine_options("kv-v2", options) == {**options, "version": "2"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({}, {"version": "2", "a": "b"}),
+        ({"a": "c", "d": "e"}, {"version": "2", "a": "c", "d": "e"}),
+        ({"a": "", "f": ""}, {"version": "2"}),
+        ({"version": ""}, {"a": "b"}),
+    ],
+)
+def test_options_are_changed_one_by_one(changes: dict[str, str], after: dict[str, str]) -> None:
+    assert tuned_options({"version": "2", "a": "b"}, changes) == after
+
+
+def test_options_cannot_be_changed_to_what_they_could_not_be() -> None:
+    with pytest.raises(RequestError):
+        tuned_options({"version": "2"}, {"version": "3"})
 
 
 def test_builtin_mounts_are_alike_on_all_nodes_of_a_cluster() -> None:

@@ -132,6 +132,29 @@ def test_only_so_many_combinations_are_kept(monkeypatch: pytest.MonkeyPatch) -> 
     assert 2 == len(policies._compiled)
 
 
+def test_only_so_many_bytes_of_policies_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One combination is, however long, as it is about to be asked again."""
+    node = Node()
+    for name in "abc":
+        node.policy(name, READ)
+    policies = node.services.policies
+    policies.acl(node.begin(), ("a",))
+    size = policies._compiled_bytes
+    monkeypatch.setattr(module, "COMPILED_BYTES_MAX", 2 * size)
+
+    for names in (("b",), ("c",)):
+        policies.acl(node.begin(), names)
+    assert [("b",), ("c",)] == list(policies._compiled)
+
+    node.policy("b", READ + "\n" + LIST)
+    policies.acl(node.begin(), ("b",))
+    assert [("b",)] == list(policies._compiled)
+
+    policies.acl(node.begin(), ("a", "b", "c"))
+    assert [("a", "b", "c")] == list(policies._compiled)
+    assert policies._compiled_bytes == sum(each.size for each in policies._compiled.values())
+
+
 def test_a_stored_policy_that_cannot_be_read_refuses_all_that_hold_it() -> None:
     node = Node()
     transaction = node.begin()

@@ -44,7 +44,7 @@ def test_a_token_is_found_as_it_was_created() -> None:
     assert ("hvs.", 28, 24) == (token[:4], len(token), len(entry.accessor))
     assert expected == entry == held.find(token)
     assert entry == held.tokens.find_accessor(Snapshot(held.store), entry.accessor)
-    assert [entry.accessor] == held.tokens.accessors(Snapshot(held.store))
+    assert [entry.accessor] == held.tokens.accessors(Snapshot(held.store), {})
 
 
 def test_a_token_that_has_not_changed_is_decoded_once() -> None:
@@ -277,7 +277,7 @@ def test_a_large_tree_opens_nothing_at_once_and_is_finished_by_sweeps(removed_ma
     assert not any(held.opens(token) for token, _ in made)
     reader = Snapshot(held.store)
     assert not any(held.tokens.find_accessor(reader, entry.accessor) for _, entry in made)
-    assert max(0, 21 - removed_max) == len(held.tokens.accessors(reader))
+    assert max(0, 21 - removed_max) == len(held.tokens.accessors(reader, {}))
     removed = 0
     while swept := held.sweep(removed_max):
         assert swept <= removed_max

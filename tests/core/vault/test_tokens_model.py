@@ -161,7 +161,7 @@ class Model:
     # -- what must hold -----------------------------------------------------------------------
 
     def count(self) -> int:
-        return len(self.held.tokens.accessors(Snapshot(self.held.store)))
+        return len(self.held.tokens.accessors(Snapshot(self.held.store), {}))
 
     def check(self) -> None:
         reader = Snapshot(self.held.store)

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 
 from core import events
+from core.engines.call import UNSUPPORTED_OPERATION, collected
+from core.request import Operation
 from core.vault.audit_file import AuditFile
 from core.vault.vault import merge_lines
 from tests.core.node.cluster import Cluster
@@ -76,7 +78,7 @@ def test_a_refused_request_uses_up_a_token_and_writes_nothing_else(node: SingleN
         ("update", "kv/a", b'{"b":"1"}', None, "kv/"),
         ("update", "kv/a", b"{", "failed to parse JSON input", "kv/"),
         ("update", "kv/", b'{"b":"1"}', "cannot write to a path ending in '/'", "kv/"),
-        ("delete", "auth/token/create", b"", "unsupported operation", "auth/token/"),
+        ("delete", "auth/token/create", b"", UNSUPPORTED_OPERATION, "auth/token/"),
         ("read", "sys/mounts", b"", None, "sys/"),
         ("read", "nowhere/a", b"", 'no handler for route "nowhere/a"', None),
     ],
@@ -117,3 +119,69 @@ def test_lines_for_one_file_come_together() -> None:
         one: b"13",
         two: b"24",
     }
+
+
+@pytest.mark.parametrize("path", ["sys/nothing", "auth/token/nothing", "auth/token/create/role"])
+def test_the_system_knows_which_paths_it_has(node: SingleNode, path: str) -> None:
+    """Elsewhere nobody would serve them; here nobody does yet."""
+    answer = node.ask("read", path)
+
+    assert (404, [collected("unsupported path")]) == (answer.status, errors(answer))
+
+
+def test_a_write_says_all_in_its_body(node: SingleNode) -> None:
+    """So what a policy demands cannot be given in the query string, where no handler looks."""
+    policy(node, 'path "kv/*" { capabilities = ["update"] required_parameters = ["b"] }')
+    limited = token(node)
+    assert node.ask("update", "kv/a", {"b": "1"}).status == 204
+
+    assert node.ask("update", "kv/a", {"b": "2"}, limited).status == 204
+    assert node.ask("update", "kv/a", None, limited, parameters={"b": "3"}).status == 403
+
+
+def test_a_read_says_all_in_its_query_string(node: SingleNode) -> None:
+    policy(node, 'path "kv/*" { capabilities = ["read"] denied_parameters = { b = ["1"] } }')
+    limited = token(node)
+
+    assert node.ask("read", "kv/a", None, limited, parameters={"b": "2"}).status == 404
+    assert node.ask("read", "kv/a", None, limited, parameters={"b": "1"}).status == 403
+
+
+def test_records_name_the_accessor_of_what_the_system_serves(node: SingleNode) -> None:
+    node.ask("update", "sys/audit/file", DEVICE)
+    ((file, before),) = node.audit.items()
+    node.ask("read", "sys/auth")
+    node.ask("read", "auth/token/lookup-self")
+    lines = node.audit[file][len(before) :].splitlines()
+    requests = [msgspec.json.decode(line)["request"] for line in lines[1::2]]
+
+    shown = decoded(node.ask("read", "sys/internal/ui/mounts"))["data"]
+    accessors = [shown["secret"]["sys/"]["accessor"], shown["auth"]["token/"]["accessor"]]
+    assert accessors == [request["mount_accessor"] for request in requests[-2:]]
+
+
+@pytest.mark.parametrize(
+    ("operation", "path"),
+    [("read", "sys/policies/acl/p"), ("delete", "sys/mounts/kv"), ("read", "sys/key-status")],
+)
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_a_slash_at_the_end_evades_no_rule(
+    node: SingleNode, operation: Operation, path: str, slashes: str
+) -> None:
+    """As the path means the same with it."""
+    everything = 'path "sys/*" { capabilities = ["read", "delete", "sudo"] }'
+    policy(node, f'{everything}\npath "{path}" {{ capabilities = ["deny"] }}')
+    limited = token(node)
+
+    assert node.ask(operation, path + slashes, None, limited).status == 403
+    assert node.ask("read", "sys/policies/acl/default" + slashes, None, limited).status == 200
+
+
+def test_a_slash_at_the_end_saves_nobody_from_needing_sudo(node: SingleNode) -> None:
+    policy(node, 'path "sys/*" { capabilities = ["read"] }')
+    limited = token(node)
+
+    for path in ("sys/audit", "sys/audit/", "sys/auth/token", "sys/auth/token/"):
+        assert node.ask("read", path, None, limited).status == 403
+    for path in ("sys/auth", "sys/auth/"):
+        assert node.ask("read", path, None, limited).status == 200

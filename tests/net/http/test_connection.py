@@ -378,7 +378,7 @@ def test_requests_under_tls(tls: ServerTls) -> None:
 
 def test_http_2_is_handed_over_at_once(tls: ServerTls) -> None:
     with bench() as lane:
-        client = handshaken(lane, tls, "h2", "http/1.1")
+        client = handshaken(lane, tls, "h2")
         client.close()
 
         ((transport, data),) = lane.handed_over

@@ -64,6 +64,23 @@ async def test_http_1_0() -> None:
     assert "a" == path_of(answers(answer)[0])
 
 
+async def test_no_request_turns_its_connection_into_http_2() -> None:
+    """A proxy that passed it on would see none of those that follow."""
+    application = EchoApplication()
+    data = (
+        b"GET /v1/a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+        b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
+    )
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(data + b"GET /v1/b HTTP/1.1\r\nHost: a\r\n\r\n")
+        await stream.send_eof()
+
+        answer = await until_end(stream)
+
+    assert [200, 200] == [status for status, _ in answers(answer, 2)]
+    assert ["a", "b"] == [request.path for request in application.asked]
+
+
 @pytest.mark.parametrize("encrypted", [False, True])
 async def test_http_2(tmp_path: Path, *, encrypted: bool) -> None:
     tls = ServerTls(ServerTlsSettings(*write(issued("server"), tmp_path))) if encrypted else None
@@ -77,7 +94,7 @@ async def test_http_2(tmp_path: Path, *, encrypted: bool) -> None:
 
         written = await client.put(f"{url}/later/a", json={}, headers={"X-Vault-Token": "t"})
         listed = await client.request("LIST", f"{url}/b")
-        missing = await client.get(f"{url}/a%2Fb")
+        missing = await client.get(f"{url}/a/../b%00")
 
         assert 1 == opened.statistics.handed_over
     assert ("HTTP/2", 200, "later/a") == (

@@ -206,3 +206,12 @@ def test_whatever_is_taken_h11_understands_alike(
     understood = dict(event.headers)
     assert head.block.content_length == int(understood.get(b"content-length", b"0"))
     assert head.block.fields.token == understood.get(b"x-vault-token", b"").decode("ascii")
+
+
+def test_a_token_is_not_shown() -> None:
+    """What is printed by mistake reaches logs."""
+    head = parse_head(with_lines(b"X-Vault-Token: hvs.marker", b"Authorization: Bearer hvs.marker"))
+
+    assert isinstance(head, Head)
+    assert "hvs.marker" == head.block.fields.token
+    assert "marker" not in repr(head) + repr(head.block.fields)

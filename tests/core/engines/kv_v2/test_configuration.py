@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.engines.call import Result
+from core.engines.call import UNSUPPORTED_OPERATION, Result
 from core.engines.kv_v2 import KvV2
 from tests.core.engines.mount import Mount
 
@@ -45,5 +45,5 @@ def test_no_settings_write_nothing(mount: Mount) -> None:
 
 
 def test_other_operations_are_not_supported(mount: Mount) -> None:
-    assert mount.refused("delete", "config") == (405, "unsupported operation")
-    assert mount.refused("patch", "config", {}) == (405, "unsupported operation")
+    assert mount.refused("delete", "config") == (405, UNSUPPORTED_OPERATION)
+    assert mount.refused("patch", "config", {}) == (405, UNSUPPORTED_OPERATION)

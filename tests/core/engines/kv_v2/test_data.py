@@ -151,8 +151,9 @@ def test_mount_and_secret_may_require_check_and_set(mount: Mount, path: str) -> 
     assert mount.refused("patch", "data/app", {"data": {}}) == (400, CAS_MISSING)
 
 
-def test_options_must_be_an_object(mount: Mount) -> None:
-    assert mount.refused("update", "data/app", {"data": {}, "options": "cas"}) == (
+@pytest.mark.parametrize("options", ["cas", "", [], False, 0])
+def test_options_must_be_an_object(mount: Mount, options: object) -> None:
+    assert mount.refused("update", "data/app", {"data": {}, "options": options}) == (
         400,
         FIELD_FAILED + '"options": expected an object',
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.engines.call import Result
+from core.engines.call import UNSUPPORTED_OPERATION, Result
 from core.engines.kv_v2 import KvV2
 from core.request import Operation
 from tests.core.engines.mount import Mount
@@ -50,7 +50,7 @@ def test_roots_are_no_secrets(mount: Mount, path: str) -> None:
     ],
 )
 def test_other_operations_are_not_supported(mount: Mount, operation: Operation, path: str) -> None:
-    assert mount.refused(operation, path) == (405, "unsupported operation")
+    assert mount.refused(operation, path) == (405, UNSUPPORTED_OPERATION)
 
 
 @pytest.mark.parametrize("path", ["data/", "data/app/", "metadata/"])
