@@ -175,8 +175,8 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.raft.reads",
-                "        and raft.commit >= leadership.first_index\n",
-                "",
+                "if leadership is None or raft.commit < leadership.first_index:\n",
+                "if leadership is None:\n",
             ),
             Substitution(
                 "core.raft.reads",
@@ -254,13 +254,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         "learner-counted",
-        "what a learner has counts for the quorum",
+        "what a learner has counts as if a voter had it",
         (
             Substitution(
                 "core.raft.state",
                 "return quorum.agreed(values, configuration.incoming, configuration.outgoing)",
-                "voters = (*configuration.incoming, *configuration.learners)\n"
-                "        return quorum.agreed(values, voters, configuration.outgoing)",
+                "members = (*configuration.incoming, *configuration.learners)\n"
+                "        counted = sorted(values.get(name, 0) for name in members)\n"
+                "        return counted[-quorum.majority(len(configuration.incoming))]",
             ),
         ),
     ),

@@ -14,11 +14,11 @@ from core.raft.state import ConfirmedRead, Leadership, Raft, WaitingRead
 def holds_lease(raft: Raft, now_ns: int) -> bool:
     """Tell whether this node may answer reads at once; see `lease_until_ns`."""
     leadership = raft.leadership
-    return (
-        leadership is not None
-        and raft.commit >= leadership.first_index
-        and (now_ns < leadership.lease_until_ns or _renew_lease(raft, leadership, now_ns))
-    )
+    if leadership is None or raft.commit < leadership.first_index:
+        return False
+    # Not used up to its very end: an answer that leaves after it would have to be asked for again.
+    renewal_due_ns = leadership.lease_until_ns - raft.settings.lease_ns // 2
+    return now_ns < renewal_due_ns or _renew_lease(raft, leadership, now_ns)
 
 
 def lease_until_ns(raft: Raft) -> int:

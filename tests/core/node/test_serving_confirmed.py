@@ -1,6 +1,7 @@
 """What only looked on is answered by a leader that surely leads, be it a refusal or no news."""
 
 from core.raft.entry import KIND_EMPTY
+from core.settings import RaftSettings
 from tests.core.node.cluster import Cluster
 
 UNKNOWN = {"token": "hvs.aaaaaaaaaaaaaaaaaaaaaaaa"}
@@ -33,6 +34,20 @@ def test_a_leader_without_a_lease_confirms_by_an_entry() -> None:
 
     assert last.kind == KIND_EMPTY
     assert cluster.answer(refusal).status == 204
+
+
+def test_a_lease_is_renewed_long_before_its_end() -> None:
+    """What a driver has to ask again, since the lease ended on the way, is recorded twice."""
+    cluster = Cluster().open()
+    lease_ns = RaftSettings().lease_ns
+    left_ns = []
+    for _ in range(100):
+        cluster.run(0.013)
+        read = cluster.ask("n1", "read", "kv/a")
+        assert cluster.answer(read).status == 200
+        left_ns.append(cluster.effect(read).lease_until_ns - cluster.time_ns)
+
+    assert min(left_ns) > lease_ns // 3
 
 
 def test_a_leader_with_a_lease_answers_at_once() -> None:
