@@ -105,9 +105,17 @@ class AppendAudit(msgspec.Struct, frozen=True):
 
 
 class AdmitPeers(msgspec.Struct, frozen=True):
-    """The members in force: whose certificates the transport accepts and where they listen."""
+    """Who belongs to the cluster and who does no more.
+
+    Attributes:
+        configuration: the members in force as far as this node knows, and where they listen.
+        removed: members whose removal it has just seen committed. Whoever is merely missing in
+            `configuration` may have joined later than this node knows, or not have been let in
+            for good yet.
+    """
 
     configuration: Configuration
+    removed: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -141,8 +149,9 @@ class ClusterAddress(msgspec.Struct, frozen=True):
 
 
 class AskCluster(msgspec.Struct, frozen=True):
-    """POST a JSON body to a path of that API; say `ClusterAnswered`."""
+    """POST a JSON body to a path of that API; say `ClusterAnswered` to this `question`."""
 
+    question: int
     address: ClusterAddress
     path: str
     body: bytes

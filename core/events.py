@@ -96,10 +96,12 @@ class ClusterAnswered(msgspec.Struct, frozen=True):
     """What the cluster that this node wants to join has answered.
 
     Attributes:
+        question: which `AskCluster` this answers.
         path: what was asked.
         response: the answer; a status of 0 if there was none, with the reason as its body.
     """
 
+    question: int
     path: str
     response: Response
 

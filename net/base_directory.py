@@ -8,8 +8,9 @@ Owns the directory `store/`. Must not know when a base is flushed or replaced.
     damaged             the last base that was found damaged
 """
 
+import contextlib
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -59,8 +60,10 @@ class BaseDirectory:
         self._stamp = stamp
         self._suspect = path / "suspect"
         self._current = path / "current"
-        self.standing = self._read_standing()
         try:
+            # What is acted upon here must not be lost with the power later.
+            sync_directory(path)
+            self.standing = self._read_standing()
             self._remove_others()
             self.base = self._open()
             write_durably(self._suspect, b"0")
@@ -80,12 +83,8 @@ class BaseDirectory:
         Raises:
             BaseFull: there is no room for it.
         """
-        try:
+        with _full_for_want_of_room():
             self._set_standing(Standing(self.standing.generation, meta.index, meta.void_through))
-        except OSError as error:
-            if error.errno in NO_ROOM:
-                raise BaseFull(str(error)) from error
-            raise
 
     def stage(self, items: Iterable[tuple[bytes, bytes]], *, anew: bool) -> None:
         """Keep a part of the next base aside, durably.
@@ -93,25 +92,31 @@ class BaseDirectory:
         Raises:
             BaseFull: there is no room for it.
         """
-        if anew:
-            shutil.rmtree(self._next, ignore_errors=True)
-            make_directory(self._next)
-        self._add_to_next(BaseMeta(), items)
+        with _full_for_want_of_room():
+            if anew:
+                shutil.rmtree(self._next, ignore_errors=True)
+                make_directory(self._next)
+            self._add_to_next(BaseMeta(), items)
 
     def replace(self, meta: BaseMeta) -> Path:
-        """Make the next base the one that counts, durably; return where the former one is."""
-        self._add_to_next(meta, ())
+        """Make the next base the one that counts, durably; return where the former one is.
+
+        Raises:
+            BaseFull: there is no room for that; it can be tried again.
+        """
         former = self.path
         generation = self.standing.generation + 1
-        self._set_standing(Standing(generation, meta.index, meta.void_through))
+        with _full_for_want_of_room():
+            self._add_to_next(meta, ())
+            self._set_standing(Standing(generation, meta.index, meta.void_through))
         return former
 
     def close(self, *, whole: bool) -> None:
         """Let go of it; the next start may trust one that is `whole`."""
         self.base.close()
         if whole:
+            # Not made durable: if it comes back, the next start looks at the base for nothing.
             self._suspect.unlink(missing_ok=True)
-            sync_directory(self._store)
 
     @property
     def _next(self) -> Path:
@@ -156,19 +161,33 @@ class BaseDirectory:
     def _open_known(self) -> LmdbBase:
         if not self.path.exists():
             raise BaseDamaged("the base is missing")
-        if not self._suspect.exists():
-            return LmdbBase(self.path, self._stamp)
-        verifications = int(self._suspect.read_bytes() or b"0")
+        suspected = self._suspect.exists()
+        verifications = self._verifications() if suspected else -1
         if verifications >= VERIFICATIONS_MAX:
             raise BaseDamaged("looking at the base has ended this process again and again")
+        # Before the first look: what is damaged may end the process by a signal.
         write_durably(self._suspect, b"%d" % (verifications + 1))
         base = LmdbBase(self.path, self._stamp)
         try:
-            base.verify()
+            if suspected:
+                base.verify()
+            self._check_age(base.meta)
         except BaseException:
             base.close()
             raise
         return base
+
+    def _check_age(self, meta: BaseMeta) -> None:
+        """Refuse a base that a damaged page has sent back in time."""
+        # One that was built anew holds nothing yet.
+        if 0 < meta.index < self.standing.index:
+            raise BaseDamaged("the base is older than it was")
+
+    def _verifications(self) -> int:
+        """Return how many starts in a row have ended with a look at the base."""
+        count = self._suspect.read_bytes()
+        # What can't be read begins anew: the base is looked at all the same.
+        return int(count) if count.isdigit() else 0
 
     def _open_anew(self) -> LmdbBase:
         """Return an empty base that still knows which batches of the log are void."""
@@ -182,3 +201,13 @@ class BaseDirectory:
             pass
         base.refresh()
         return base
+
+
+@contextlib.contextmanager
+def _full_for_want_of_room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise BaseFull(str(error)) from error
+        raise

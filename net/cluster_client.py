@@ -31,7 +31,7 @@ async def ask_cluster(effect: AskCluster) -> ClusterAnswered:
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, trio.TooSlowError) as error:
         reason = f"{type(error).__name__}: {_reason(error)}"
         response = Response(_NO_ANSWER, reason.encode())
-    return ClusterAnswered(effect.path, response)
+    return ClusterAnswered(effect.question, effect.path, response)
 
 
 async def _ask(effect: AskCluster) -> Response:
@@ -43,6 +43,8 @@ async def _ask(effect: AskCluster) -> Response:
         timeout=PATIENCE_S,
         follow_redirects=True,
         headers={"Accept-Encoding": "identity"},
+        # Members talk to each other, not by way of a proxy that the environment may name.
+        trust_env=False,
     ) as client:
         request = client.build_request("POST", url, content=effect.body, extensions=names)
         answer = await client.send(request, stream=True)

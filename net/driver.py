@@ -19,12 +19,18 @@ from core.request import Request, Response
 from core.vault.answers import AUDIT_FAILED, NO_LEADER
 from net import system
 from net.audit_files import AuditFiles
+from net.durably import NO_ROOM
 from net.http.application import Handle, Waiter
 from net.storage import Storage
 from net.watchdog import Watchdog
 
+RETRY_NS: Final = NANOSECONDS_PER_SECOND
+"""Before the transport is asked again to keep what there was no room for."""
 LEASE_ATTEMPTS_MAX: Final = 8
 """How often a read is asked again because its lease ran out before the answer could leave."""
+
+FAREWELL_S: Final = 0.5
+"""How long after it has handed over other members may still take a node for the leader."""
 
 _log = structlog.get_logger("holdfast.node")
 
@@ -41,11 +47,19 @@ class Transport(Protocol):
         ...
 
     def admit(self, effect: effects.AdmitPeers) -> None:
-        """Know the members in force."""
+        """Know the members in force, and keep them.
+
+        Raises:
+            OSError: they can't be kept; without room, this may be called again.
+        """
         ...
 
     def identify(self, effect: effects.IssueIdentity) -> None:
-        """Take up credentials."""
+        """Keep credentials and take them up.
+
+        Raises:
+            OSError: as from `admit`.
+        """
         ...
 
     def ask(self, effect: effects.AskCluster) -> None:
@@ -99,6 +113,8 @@ class Driver:
         self._audit_failed = False
         self._succeeded = trio.Event()
         self._failure = ""
+        self._unkept: dict[Callable[[Any], None], effects.Effect] = {}
+        self._unkept_due_ns = 0
 
     # -- asking -----------------------------------------------------------------------------
 
@@ -136,6 +152,7 @@ class Driver:
         with Watchdog() as watchdog:
             while not self._failure:
                 watchdog.turned()
+                self._keep_again()
                 now_ns = time.monotonic_ns()
                 due_ns = self.node.deadline_ns
                 if due_ns <= now_ns:
@@ -174,12 +191,18 @@ class Driver:
             self._succeeded.set()
 
     async def stop(self, patience_s: float) -> None:
-        """Hand leadership over, if there is anybody to take it."""
+        """Hand leadership over, if there is anybody to take it.
+
+        Members that have not heard of the successor yet still pass requests on to this node. It
+        tells them that it does nothing, where its silence would leave their clients in doubt.
+        """
+        led = self.node.leads
         self._succeeded = trio.Event()
         self.post(events.StopAsked())
-        if len(self.node.raft.configuration.members) > 1:
+        if led and len(self.node.raft.configuration.members) > 1:
             with trio.move_on_after(patience_s):
                 await self._succeeded.wait()
+                await trio.sleep(FAREWELL_S)
 
     def close(self) -> None:
         """Let go of the storage."""
@@ -221,7 +244,7 @@ class Driver:
 
     def _admit_peers(self, effect: effects.AdmitPeers) -> None:
         if self._transport is not None:
-            self._transport.admit(effect)
+            self._keep(self._transport.admit, effect)
 
     def _ask_cluster(self, effect: effects.AskCluster) -> None:
         if self._transport is not None:
@@ -229,7 +252,26 @@ class Driver:
 
     def _issue_identity(self, effect: effects.IssueIdentity) -> None:
         if self._transport is not None:
-            self._transport.identify(effect)
+            self._keep(self._transport.identify, effect)
+
+    def _keep(self, take: Callable[[Any], None], effect: effects.Effect) -> None:
+        """Have the transport take something that it also keeps in a file."""
+        self._unkept.pop(take, None)
+        try:
+            take(effect)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                self.fail(f"what the peer transport has to keep can't be written: {error}")
+                return
+            _log.error("no room for what the peer transport has to keep", reason=str(error))
+            self._unkept[take] = effect
+            self._unkept_due_ns = time.monotonic_ns() + RETRY_NS
+
+    def _keep_again(self) -> None:
+        """Try again what there was no room for."""
+        if self._unkept and time.monotonic_ns() >= self._unkept_due_ns:
+            for take, effect in list(self._unkept.items()):
+                self._keep(take, effect)
 
     def _report(self, effect: effects.Report) -> None:
         _log.info(effect.text, **effect.fields)

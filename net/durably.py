@@ -3,6 +3,7 @@
 Owns the order of system calls for that. Must not know what is kept.
 """
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -41,15 +42,28 @@ def make_directory(path: Path) -> None:
     if not path.exists():
         make_parents(path.parent)
         path.mkdir(mode=PRIVATE_DIRECTORY)
-        sync_directory(path.parent)
     path.chmod(PRIVATE_DIRECTORY)
+    _sync_name(path)
 
 
 def make_parents(path: Path) -> None:
     """Make a directory durably, with the modes that are usual here."""
-    for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
-        missing.mkdir()
-        sync_directory(missing.parent)
+    there = path
+    missing: list[Path] = []
+    while not there.exists():
+        missing.insert(0, there)
+        there = there.parent
+    _sync_name(there)
+    for each in missing:
+        each.mkdir()
+        _sync_name(each)
+
+
+def _sync_name(path: Path) -> None:
+    """Make durable that a directory is there: whoever made it may have been killed before that."""
+    # One that others see to may lie where this process must not look.
+    with contextlib.suppress(PermissionError):
+        sync_directory(path.parent)
 
 
 def sync_directory(path: Path) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -30,6 +31,8 @@ SCRUB_PAUSE_S: Final = 1.0
 """Between two steps of the scrub: a million records take half an hour."""
 FLUSH_PAUSE_S: Final = 0.004
 """Between two steps of a flush, so that the loop keeps most of the time."""
+RETRY_PAUSE_S: Final = 1.0
+"""Before a snapshot is put in place again for which there was no room."""
 LOAN_S_MAX: Final = 0.01
 """How long the loop waits for a step, or a step for the loop; both go on then."""
 
@@ -64,6 +67,8 @@ class FileStorage:
         self._scrubbed = b""
         self._scrub_due_s = time.monotonic() + SCRUB_PAUSE_S
         self._replacing = False
+        self._again: Callable[[], None] | None = None
+        self._again_due_s = 0.0
         self._loop: trio.lowlevel.TrioToken | None = None
         self._failed: Failed = _ignore
         self._has_failed = False
@@ -174,17 +179,22 @@ class FileStorage:
     def _next_job(self) -> Callable[[], None] | None:
         """Return what to do next, None at the end; now and then a flush or the scrub goes on."""
         while True:
-            due_s = self._scrub_due_s if self._flush is None else self._step_due_s
+            due_s, go_on = self._next_step()
             pause_s = due_s - time.monotonic()
             if pause_s > 0:
                 try:
                     return self._jobs.get(timeout=pause_s)
                 except Empty:
                     pass
-            if self._flush is None:
-                self._scrub()
-            else:
-                self._go_on(self._flush)
+            go_on()
+
+    def _next_step(self) -> tuple[float, Callable[[], None]]:
+        """Return what goes on unless there is a job, and when."""
+        if self._again is not None:
+            return self._again_due_s, self._again
+        if self._flush is not None:
+            return self._step_due_s, partial(self._go_on, self._flush)
+        return self._scrub_due_s, self._scrub
 
     def _write_log(self, effect: effects.WriteLog, done: Done) -> None:
         self.wal.write(effect.writes)
@@ -235,13 +245,26 @@ class FileStorage:
             self._tell(self._flushed, done, index)
 
     def _stage(self, effect: effects.StageSnapshot, done: Done) -> None:
-        self._bases.stage(effect.items, anew=effect.number == 0)
-        self._tell(done, events.SnapshotStaged(effect.snapshot, effect.number))
+        snapshot, number = effect.snapshot, effect.number
+        event: events.Event = events.SnapshotStaged(snapshot, number)
+        try:
+            self._bases.stage(effect.items, anew=number == 0)
+        except BaseFull as full:
+            event = events.SnapshotRefused(snapshot, number, str(full))
+        self._tell(done, event)
 
     def _replace(self, effect: effects.ReplaceBase, done: Done) -> None:
         self._replacing = True
-        former = self._bases.replace(effect.meta)
-        self._tell(self._replaced, former, done, effect.snapshot)
+        self._again = None
+        try:
+            former = self._bases.replace(effect.meta)
+        except BaseFull as full:
+            # The whole snapshot is here, so there is nothing that the node could do about it.
+            _log.error("the snapshot cannot take the place of the base yet", reason=str(full))
+            self._again = partial(self._replace, effect, done)
+            self._again_due_s = time.monotonic() + RETRY_PAUSE_S
+        else:
+            self._tell(self._replaced, former, done, effect.snapshot)
 
     def _remove(self, former: Path) -> None:
         shutil.rmtree(former)

@@ -6,6 +6,7 @@ and a file that was cut short would kill the process; so records carry their own
 length is looked at before the file is mapped (D18).
 """
 
+import errno
 import os
 import shutil
 import struct
@@ -36,6 +37,9 @@ _META_KEY: Final = _RESERVED
 _STAMP_KEY: Final = _RESERVED + b"stamp"
 _CHECKSUM_BYTES: Final = 4
 _FILE: Final = "data.mdb"
+_LOCK_FILE: Final = "lock.mdb"
+_LOCK_BYTES: Final = 8 << 10
+"""As many readers as LMDB allows for by itself."""
 
 _META_PAGES: Final = 2
 _PAGE_BYTES: Final = 4096
@@ -80,6 +84,7 @@ class LmdbBase:
         Raises:
             BaseDamaged: it has been cut short, or is no base.
             BaseUnusable: it can't be opened.
+            OSError: so too; or there is no room for it.
             BaseForeign: it carries another stamp.
         """
         self._stamp = stamp
@@ -124,7 +129,7 @@ class LmdbBase:
         try:
             yield from self._merge(meta, changes)
         except lmdb.Error as error:
-            if isinstance(error, lmdb.MapFullError) or self._is_disk_full(error):
+            if isinstance(error, lmdb.MapFullError) or _is_disk_full(self._path, error):
                 raise BaseFull(str(error)) from error
             raise
 
@@ -197,11 +202,14 @@ class LmdbBase:
         self._environment = environment = _open(path)
         try:
             self._check_stamp()
+            # LMDB makes content durable, but not that the file is there; nor may whoever made
+            # it have come so far.
+            sync_directory(path)
             self._reading = environment.begin()
             self._meta = self._read_meta()
         except lmdb.Error as error:
             environment.close()
-            raise _trouble(error) from error
+            raise _opening_trouble(path, error) from error
         except BaseException:
             environment.close()
             raise
@@ -210,8 +218,6 @@ class LmdbBase:
         if self._environment.stat()["entries"] == 0:
             with self._environment.begin(write=True) as transaction:
                 transaction.put(_STAMP_KEY, _sealed(_STAMP_KEY, self._stamp))
-            # LMDB makes content durable, but not that the file is there.
-            sync_directory(self._path)
             return
         with self._environment.begin() as transaction:
             stored = transaction.get(_STAMP_KEY)
@@ -225,11 +231,6 @@ class LmdbBase:
         if stored is None:
             return BaseMeta()
         return msgspec.msgpack.decode(_opened(_META_KEY, stored), type=BaseMeta)
-
-    def _is_disk_full(self, error: lmdb.Error) -> bool:
-        text = str(error)
-        no_room = any(reason in text for reason in _NO_ROOM_TEXTS)
-        return no_room or shutil.disk_usage(self._path).free < FULL_BYTES_MAX
 
 
 class PinnedLmdbBase:
@@ -255,10 +256,26 @@ class PinnedLmdbBase:
 
 def _open(path: Path) -> lmdb.Environment:
     _check_length(path / _FILE)
+    _allocate_lock(path / _LOCK_FILE)
     try:
         return lmdb.open(str(path), map_size=BASE_BYTES_MAX, mode=PRIVATE_FILE, max_dbs=0)
     except lmdb.Error as error:
-        raise _trouble(error) from error
+        raise _opening_trouble(path, error) from error
+
+
+def _allocate_lock(file: Path) -> None:
+    """Give LMDB's table of readers its blocks.
+
+    LMDB makes it a sparse file and maps that: on a full disk, writing to it would be fatal.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        os.posix_fallocate(descriptor, 0, _LOCK_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _records(
@@ -282,6 +299,20 @@ def _trouble(error: lmdb.Error) -> InvariantBroken:
     """Return what an error of LMDB means: a base that is only in the way of something is whole."""
     kind = BaseDamaged if isinstance(error, _DAMAGE) else BaseUnusable
     return kind(f"the base cannot be read: {error}")
+
+
+def _opening_trouble(path: Path, error: lmdb.Error) -> Exception:
+    """Return what an error means while a base is opened or made: room may be all it lacks."""
+    trouble = _trouble(error)
+    if not isinstance(trouble, BaseDamaged) and _is_disk_full(path, error):
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return trouble
+
+
+def _is_disk_full(path: Path, error: lmdb.Error) -> bool:
+    text = str(error)
+    no_room = any(reason in text for reason in _NO_ROOM_TEXTS)
+    return no_room or shutil.disk_usage(path).free < FULL_BYTES_MAX
 
 
 def _sealed(key: bytes, value: bytes) -> bytes:

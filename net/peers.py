@@ -17,7 +17,6 @@ import trio
 from core import effects, events
 from core.node.messages import encode_message
 from net import credentials, membership
-from net.cluster_client import ask_cluster
 from net.http.listener import CannotListenError
 from net.peer_caller import HANDSHAKE_S_MAX, Caller
 from net.peer_connection import SendQueue, Take, exchange, name_of
@@ -72,8 +71,7 @@ class Peers:
         self.malformed = 0
         self.refused = 0
         self._directory = directory
-        self._known = membership.load(directory)
-        self._admitted = False
+        self._known = self._kept = membership.load(directory)
         own = credentials.load(directory)
         self._tls = own.peer_tls() if own is not None else None
         self._socket = _listen(address)
@@ -118,22 +116,17 @@ class Peers:
 
     def admit(self, effect: effects.AdmitPeers) -> None:
         """Know the members in force: call them, and refuse those that are members no more."""
-        members = effect.configuration.members
-        # What an earlier life was told may not have been durable in the log: who is missing now
-        # may be a member all the same.
-        former = self._known.configuration.members if self._admitted else ()
-        gone = [node for node in former if node not in members]
-        known = self._known.followed_by(effect.configuration, gone)
-        self._admitted = True
-        if known != self._known:
-            self._known = known
-            membership.save(self._directory, known)
+        known = self._known.followed_by(effect.configuration, effect.removed)
+        self._known = known
         for node, callee in self._callees.items():
             if node in known.removed:
                 self.refused += 1
                 callee.scope.cancel()
         if self._nursery is not None:
             self._call_members()
+        if known != self._kept:
+            membership.save(self._directory, known)
+            self._kept = known
 
     def identify(self, effect: effects.IssueIdentity) -> None:
         """Keep new credentials, and use them from the next connection on."""
@@ -153,6 +146,9 @@ class Peers:
         self._nursery.start_soon(self._ask, effect)
 
     async def _ask(self, effect: effects.AskCluster) -> None:
+        # The client is needed once in the life of a member, and takes 3 MiB.
+        from net.cluster_client import ask_cluster  # noqa: PLC0415 -- as said above
+
         self._post(await ask_cluster(effect))
 
     def _call_members(self) -> None:

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Final, Protocol
 
 from core.wal.writer import SegmentWrite
+from net.durably import NO_ROOM, PRIVATE_DIRECTORY, PRIVATE_FILE, sync_directory
 
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SEGMENT_NAME: Final = re.compile(r"[0-9]{16}\.seg", re.ASCII)
 
 
@@ -105,11 +105,11 @@ class OsDirectory:
 
     def make(self) -> None:
         """Create the directory itself, unless it is there."""
-        self._path.mkdir(mode=0o700, exist_ok=True)
+        self._path.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
 
     def sync_parent(self) -> None:
         """Make the existence of the directory durable."""
-        _sync_directory(self._path.parent)
+        sync_directory(self._path.parent)
 
     def names(self) -> list[str]:
         """Return the names of all files, in any order."""
@@ -117,11 +117,11 @@ class OsDirectory:
 
     def sync_names(self) -> None:
         """Make durable which files there are."""
-        _sync_directory(self._path)
+        sync_directory(self._path)
 
     def create(self, name: str) -> int:
         """Open a file that is empty from now on, whatever it was; return its handle."""
-        return os.open(self._path / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        return os.open(self._path / name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
 
     def open(self, name: str) -> int:
         """Open a file that is there; return its handle."""
@@ -260,7 +260,7 @@ class WalFiles:
         try:
             return self._directory.create(_name(number))
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 raise NoRoom(str(error)) from error
             raise
 
@@ -268,7 +268,7 @@ class WalFiles:
         try:
             self._directory.allocate(file, size)
         except OSError as error:
-            if error.errno in _NO_ROOM:
+            if error.errno in NO_ROOM:
                 # What was allocated of it goes back to those who can use it.
                 self._directory.truncate(file)
                 raise NoRoom(str(error)) from error
@@ -300,11 +300,3 @@ class _Guard:
 
 def _name(number: int) -> str:
     return f"{number:016d}.seg"
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

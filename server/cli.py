@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "audit": Entry("server.commands.audit", "audit", "Enable, list, disable audit devices"),
     "operator": Entry("server.commands.operations", "operator", "Initialise, unseal, seal, join"),
     "sim": Entry("server.commands.sim", "sim", "Run the simulator"),
+    "bench": Entry("server.commands.bench", "bench", "Measure speed and failover"),
     "version": Entry("server.commands.version", "version", "Print the version of this program"),
 }
 

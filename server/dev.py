@@ -3,36 +3,110 @@
 Owns what makes it convenient and nothing else; it works through the API like anybody.
 """
 
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
 
 import click
 import msgspec
 
 from core.request import Operation, Request
+from net import self_signed
+from net.durably import make_parents
 from net.http.application import Application, answer
-from server.config.configuration import Configuration, InmemStorage, Listener
+from server import process
+from server.cannot_run import CannotRunError
+from server.config.configuration import Configuration, InmemStorage, Listener, LogLevel
+from server.config.values import HostPort, UnfitError, host_port
 from server.process import Process
+from server.shell import export_lines
 from server.token_file import write_token
 
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+"""What every certificate of a dev server is good for."""
+
 _OK = (200, 204)
+# Where to reach, from this machine, what listens everywhere.
+_NEAR: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- compared only
 
 
-class DevError(Exception):
+class DevError(CannotRunError):
     """The dev server can't be set up; the message says why."""
 
 
-def configuration(address: str) -> Configuration:
-    """Return what a dev server starts from."""
-    return Configuration(
-        storage=InmemStorage(),
-        listeners=(Listener(address=address, tls_disable=True),),
-        api_addr=f"http://{address}",
-        cluster_addr="https://127.0.0.1:8201",
-    )
+class TlsOptions(msgspec.Struct, frozen=True):
+    """What a user may choose about TLS.
+
+    Attributes:
+        directory: where the files go; empty: into one that ends with the server.
+        names: names and addresses, beside those of this machine, that the certificate is for.
+    """
+
+    directory: str = ""
+    names: tuple[str, ...] = ()
+
+
+class TlsFiles(msgspec.Struct, frozen=True):
+    """What a dev server proves itself with, and what its clients are to trust.
+
+    Attributes:
+        authority: the file for `VAULT_CACERT`.
+        certificate: the server's own.
+        key: its private key.
+    """
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+def run(
+    address: str,
+    *,
+    root_token_id: str,
+    store_token: bool,
+    tls: TlsOptions | None,
+    log_level: LogLevel,
+) -> None:
+    """Run a dev server until a signal says to stop.
+
+    Args:
+        address: where to listen, `host:port`.
+        root_token_id: the root token; empty: one is made up.
+        store_token: whether to keep it where `login` does.
+        tls: with which certificate to speak TLS; None: plain HTTP.
+        log_level: what is logged.
+
+    Raises:
+        CannotRunError: it can't be set up, or had to stop.
+    """
+    try:
+        listening = host_port(address)
+    except UnfitError as error:
+        raise DevError(f"the address to listen on {error}") from None
+    with ExitStack() as stack:
+        files = stack.enter_context(_certified(tls, listening)) if tls is not None else None
+
+        async def announce(running: Process) -> None:
+            key, token = await prepare(running.driver, root_token_id)
+            if store_token:
+                _store(token)
+            listener = running.listeners[0]
+            url = _url(listener.host, listener.port, tls=files is not None)
+            click.echo(_told(url, files, key, token))
+
+        process.run(_configuration(listening, files), log_level, announce)
 
 
 async def prepare(application: Application, root_token_id: str) -> tuple[str, str]:
-    """Initialise, unseal and mount; return the unseal key and the root token."""
+    """Initialise, unseal and mount; return the unseal key and the root token.
+
+    Raises:
+        DevError: one of these was refused.
+    """
     body = await _call(
         application, "sys/init", {"secret_shares": 1, "secret_threshold": 1}, token=""
     )
@@ -48,19 +122,65 @@ async def prepare(application: Application, root_token_id: str) -> tuple[str, st
     return key, token
 
 
-async def announce(process: Process, root_token_id: str, *, store_token: bool) -> None:
-    """Prepare a process that has just started, and tell its user how to use it."""
-    key, token = await prepare(process.driver, root_token_id)
-    if store_token:
-        write_token(token)
-    listener = process.listeners[0]
-    click.echo(
+@contextmanager
+def _certified(tls: TlsOptions, address: HostPort) -> Iterator[TlsFiles]:
+    """Have TLS files, named as Vault does, for as long as the server runs."""
+    with ExitStack() as stack:
+        place = tls.directory
+        if not place:
+            place = stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-tls-"))
+        directory = Path(place).absolute()
+        files = TlsFiles(
+            directory / "vault-ca.pem", directory / "vault-cert.pem", directory / "vault-key.pem"
+        )
+        host = address.host.strip("[]")
+        names = tuple(dict.fromkeys((*LOOPBACK_NAMES, _NEAR.get(host, host), *tls.names)))
+        server = self_signed.Server(files.certificate, files.key, names)
+        try:
+            make_parents(directory)
+            self_signed.provide(files.authority, [server], datetime.now(UTC))
+        except (OSError, ValueError) as error:
+            raise DevError(f"no certificate can be made: {error}") from None
+        yield files
+
+
+def _configuration(address: HostPort, files: TlsFiles | None) -> Configuration:
+    listener = Listener(address=str(address), tls_disable=True)
+    if files is not None:
+        listener = Listener(
+            address=str(address), tls_cert_file=str(files.certificate), tls_key_file=str(files.key)
+        )
+    return Configuration(
+        storage=InmemStorage(),
+        listeners=(listener,),
+        api_addr=_url(address.host.strip("[]"), address.port, tls=files is not None),
+        cluster_addr="https://127.0.0.1:8201",
+    )
+
+
+def _url(host: str, port: int, *, tls: bool) -> str:
+    near = _NEAR.get(host, host)
+    return f"http{'s' if tls else ''}://{f'[{near}]' if ':' in near else near}:{port}"
+
+
+def _told(url: str, files: TlsFiles | None, key: str, token: str) -> str:
+    """Return how to use it."""
+    exports = {"VAULT_ADDR": url}
+    if files is not None:
+        exports["VAULT_CACERT"] = str(files.authority)
+    exports["VAULT_TOKEN"] = token
+    return (
         "The dev server keeps everything in memory: it is for trying out, and ends with all it has."
-        "\n\nThese let the other commands reach it:\n"
-        f"\n    $ export VAULT_ADDR='http://{listener.host}:{listener.port}'\n"
-        f"    $ export VAULT_TOKEN='{token}'\n"
+        f"\n\nThese let the other commands reach it:\n\n{export_lines(exports)}\n"
         f"\nUnseal Key: {key}\nRoot Token: {token}\n"
     )
+
+
+def _store(token: str) -> None:
+    try:
+        write_token(token)
+    except OSError as error:
+        click.echo(f"The root token is not kept for other commands: {error}", err=True)
 
 
 async def _call(

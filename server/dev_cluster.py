@@ -1,143 +1,102 @@
 """The dev cluster: real, durable nodes as processes on this machine, kept running and open.
 
-Owns the children, their directory and the keys. Works through their API, like an operator with the
-keys at hand. With a directory the cluster outlives this process; without one it ends with it.
+Owns the children and what is told of them. Works through their API, like an operator with the keys
+at hand. With a directory the cluster outlives this process; without one it ends with it.
 """
 
-import ctypes
 import json
 import os
 import signal
-import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import httpx
-import msgspec
 import trio
 
-from net.durably import write_durably
+from server.config.configuration import LogLevel
+from server.dev_layout import DevClusterError, Keys, Layout, Node, Options
+from server.shell import export_lines
 
-NODES_MAX: Final = 7
-PORT_DEFAULT: Final = 8200
-PORT_STEP: Final = 10
 SHARES: Final = 5
 THRESHOLD: Final = 3
 START_S_MAX: Final = 30.0
 RESTART_PAUSE_S: Final = 0.2
 STOP_S_MAX: Final = 15.0
 POLL_S: Final = 0.05
+PATIENCE_S: Final = 5.0
+"""How long one request may take."""
+LOG_TAIL_BYTES_MAX: Final = 1000
 
-_PR_SET_PDEATHSIG: Final = 1
 _CHILD: Final = """
 import sys
 from server.cli import main
-from server.dev_cluster import end_with_parent
+from server.parent import end_with_parent
 
 end_with_parent(int(sys.argv[1]))
 sys.exit(main(sys.argv[2:]))
 """
-_OK: Final = (200, 204)
+# They would win over the configuration files, and all nodes would take themselves for one.
+_OVERRIDES: Final = frozenset(
+    {"VAULT_API_ADDR", "VAULT_CLUSTER_ADDR", "VAULT_RAFT_NODE_ID", "VAULT_RAFT_PATH"}
+)
+_ROOT: Final = Path(__file__).resolve().parents[1]
+_OK: Final = 200
+_SERVER_FAULT: Final = 500
 
-
-class DevClusterError(Exception):
-    """The cluster can't be set up; the message says why."""
-
-
-class Node(msgspec.Struct):
-    """One child.
-
-    Attributes:
-        id: its label.
-        api_addr: the URL where clients reach it.
-        cluster_addr: the URL where the others do.
-        data: its data directory.
-        configuration: the file that starts it by hand too.
-        process: the running process.
-    """
-
-    id: str
-    api_addr: str
-    cluster_addr: str
-    data: Path
-    configuration: Path
-    process: subprocess.Popen[bytes] | None = None
-
-
-class Keys(msgspec.Struct, frozen=True):
-    """What opens the cluster; kept in `keys.json`."""
-
-    root_token: str
-    unseal_keys: list[str]
+Announce = Callable[["DevCluster"], None]
 
 
 class DevCluster:
     """A cluster of processes."""
 
-    def __init__(self, count: int, directory: Path, port: int) -> None:
-        """Lay out `count` nodes in `directory`, from the port on; 0 takes free ports."""
-        self._directory = directory
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._nodes = [self._lay_out(number, port) for number in range(1, count + 1)]
-        self._keys: Keys | None = None
-        self._client = httpx.AsyncClient(timeout=5.0)
-        self._stopping = False
-
-    def _lay_out(self, number: int, port: int) -> Node:
-        name = f"node{number}"
-        file = self._directory / f"{name}.json"
-        if file.exists():
-            known = json.loads(file.read_text())
-            api_addr, cluster_addr = known["api_addr"], known["cluster_addr"]
-        else:
-            api, peers = _ports(number, port)
-            api_addr, cluster_addr = f"http://127.0.0.1:{api}", f"https://127.0.0.1:{peers}"
-        node = Node(name, api_addr, cluster_addr, self._directory / name, file)
-        storage: dict[str, Any] = {"path": str(node.data), "node_id": name}
-        if number > 1:
-            storage["retry_join"] = [{"leader_api_addr": self._first_address(node)}]
-        listener = {
-            "address": api_addr.removeprefix("http://"),
-            "cluster_address": cluster_addr.removeprefix("https://"),
-            "tls_disable": True,
-        }
-        text = {
-            "storage": {"raft": storage},
-            "listener": {"tcp": listener},
-            "api_addr": api_addr,
-            "cluster_addr": cluster_addr,
-            "disable_mlock": True,
-        }
-        write_durably(file, json.dumps(text, indent=2).encode())
-        return node
-
-    def _first_address(self, node: Node) -> str:
-        first = self._directory / "node1.json"
-        return str(json.loads(first.read_text())["api_addr"]) if first.exists() else node.api_addr
+    def __init__(self, layout: Layout, log_level: LogLevel | None) -> None:
+        self.layout = layout
+        self._extra = (f"-log-level={log_level}",) if log_level else ()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._keys = layout.keys
+        self._keyed = trio.Event()
+        self._is_open = False
+        self._failure = ""
+        verified = ssl.create_default_context(cafile=layout.authority_file)
+        # A proxy from the environment must not come between this machine and itself.
+        self._client = httpx.AsyncClient(verify=verified, timeout=PATIENCE_S, trust_env=False)
 
     # -- running ----------------------------------------------------------------------------
 
-    async def run(self, form: str) -> None:
-        """Start all nodes, open them, say so, and keep them so until a signal."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._heed_signals, nursery.cancel_scope)
-            try:
-                for node in self._nodes:
-                    self._start(node)
-                with trio.fail_after(START_S_MAX):
-                    await self._open()
-                self._announce(form)
-                for node in self._nodes:
-                    nursery.start_soon(self._keep, node)
-                await trio.sleep_forever()
-            except trio.TooSlowError:
-                raise DevClusterError(f"the nodes do not answer; see {self._directory}") from None
-            finally:
-                self._stop()
+    async def run(self, announce: Announce) -> None:
+        """Start all nodes, open them, say so, and keep them so until a signal.
+
+        Raises:
+            DevClusterError: they do not come up.
+        """
+        try:
+            async with self._client, trio.open_nursery() as nursery:
+                everything = nursery.cancel_scope
+                nursery.start_soon(self._heed_signals, everything)
+                for node in self.layout.nodes:
+                    nursery.start_soon(self._keep, node, everything)
+                try:
+                    with trio.fail_after(START_S_MAX):
+                        await self._open()
+                except (DevClusterError, trio.TooSlowError) as error:
+                    self._failure = str(error) or f"not ready after {START_S_MAX} s"
+                    everything.cancel()
+                else:
+                    self._is_open = True
+                    announce(self)
+        finally:
+            self._stop()
+        if self._failure:
+            raise DevClusterError(self._failure)
 
     async def _heed_signals(self, everything: trio.CancelScope) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -145,154 +104,231 @@ class DevCluster:
                 everything.cancel()
                 return
 
-    def _start(self, node: Node) -> None:
-        log = self._directory / f"{node.id}.log"
-        with log.open("ab") as output:
-            parent = str(os.getpid())
-            node.process = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
-                (sys.executable, "-c", _CHILD, parent, "server", f"-config={node.configuration}"),
+    async def _keep(self, node: Node, everything: trio.CancelScope) -> None:
+        """Run a node and open it, again and again."""
+        while True:
+            process = self._start(node)
+            async with trio.open_nursery() as life:
+                life.start_soon(self._unseal, node)
+                await _end_of(process)
+                life.cancel_scope.cancel()
+            if not self._is_open:
+                self._failure = f"{node.id} has ended:\n{_tail(node.log)}"
+                everything.cancel()
+            await trio.sleep(RESTART_PAUSE_S)
+
+    def _start(self, node: Node) -> subprocess.Popen[bytes]:
+        # From this thread: the kernel ends a child when the thread ends that has started it.
+        command = ("server", f"-config={node.configuration}", *self._extra)
+        with node.log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 -- our own interpreter and program
+                (sys.executable, "-P", "-c", _CHILD, str(os.getpid()), *command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=_environment(),
             )
+        if self._is_open:
+            click.echo(f"{node.id} has ended and starts again as {process.pid}", err=True)
+        self._processes[node.id] = process
+        return process
 
     def _stop(self) -> None:
-        self._stopping = True
-        running = [node.process for node in self._nodes if node.process is not None]
-        for process in running:
+        for process in self._processes.values():
             process.terminate()
-        for process in running:
+        deadline = time.monotonic() + STOP_S_MAX
+        for process in self._processes.values():
             try:
-                process.wait(STOP_S_MAX)
+                process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
-
-    async def _keep(self, node: Node) -> None:
-        """Start a node again whenever it has died, and open it."""
-        while not self._stopping:
-            assert node.process is not None
-            await trio.to_thread.run_sync(node.process.wait, abandon_on_cancel=True)
-            await trio.sleep(RESTART_PAUSE_S)
-            self._start(node)
-            await self._unseal(node)
+                process.wait()
 
     # -- opening ----------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        first = self._nodes[0]
-        file = self._directory / "keys.json"
-        await self._answers(first)
-        fresh = not file.exists()
-        if fresh:
+        """Initialise the cluster if it is new, and wait until all of it is ready for use."""
+        first = self.layout.nodes[0]
+        is_new = self._keys is None
+        if is_new:
+            await self._answer(first, "sys/seal-status")
             shares = {"secret_shares": SHARES, "secret_threshold": THRESHOLD}
-            made = await self._call(first, "sys/init", shares)
-            self._keys = Keys(made["root_token"], made["keys_base64"])
-            write_durably(file, msgspec.json.encode(self._keys))
-        else:
-            self._keys = msgspec.json.decode(file.read_bytes(), type=Keys)
-        for node in self._nodes:
-            await self._unseal(node)
-        if fresh:
-            mount = {"type": "kv", "options": {"version": "2"}}
-            await self._call(first, "sys/mounts/secret", mount)
+            made = await self._ask("PUT", first, "sys/init", shares)
+            if made is None or made.status_code != _OK:
+                reason = made.text.strip() if made is not None else "no answer"
+                raise DevClusterError(f"{first.id} can't be initialised: {reason}")
+            said = _decoded(made)
+            self._keys = Keys(said["root_token"], said["keys_base64"])
+            self.layout.keep(self._keys)
+        self._keyed.set()
+        for node in self.layout.nodes:
+            await _until(partial(self._is_ready, node))
+        if is_new:
+            await _until(self._is_mounted)
+            await _until(self._all_vote)
 
-    async def _answers(self, node: Node) -> dict[str, Any]:
-        """Wait until a node listens; return its seal status."""
-        while True:
-            try:
-                response = await self._client.get(f"{node.api_addr}/v1/sys/seal-status")
-            except httpx.HTTPError:
-                await trio.sleep(POLL_S)
-            else:
-                status: dict[str, Any] = response.json()
-                return status
+    async def _is_mounted(self) -> bool:
+        """Mount KV version 2, and tell whether it is: there is no telling after a 5xx."""
+        mount = {"type": "kv", "options": {"version": "2"}}
+        response = await self._ask("PUT", self.layout.nodes[0], "sys/mounts/secret", mount)
+        # A 400 says that an earlier attempt has succeeded.
+        return response is not None and response.status_code < _SERVER_FAULT
+
+    async def _is_ready(self, node: Node) -> bool:
+        """Tell whether a node is open and knows a leader; one that was removed never will."""
+        health = await self._answer(node, "sys/health")
+        if health.get("ha_connection_healthy") or "removed_from_cluster" in health:
+            return True
+        # One that was away when it was removed does not know.
+        return not health.get("sealed", True) and await self._is_left_out(node)
+
+    async def _is_left_out(self, node: Node) -> bool:
+        """Tell whether the others say that a node is no member."""
+        for other in self.layout.nodes:
+            servers = await self._members(other)
+            if servers:
+                return all(server["node_id"] != node.id for server in servers)
+        return False
+
+    async def _all_vote(self) -> bool:
+        """Tell whether all have caught up, so that one of them may die."""
+        servers = await self._members(self.layout.nodes[0])
+        return [True] * len(self.layout.nodes) == [server["voter"] for server in servers]
+
+    async def _members(self, node: Node) -> list[dict[str, Any]]:
+        """Return the members of the cluster as a node knows them; none if it does not."""
+        response = await self._ask("GET", node, "sys/storage/raft/configuration")
+        body = _decoded(response) if response is not None else {}
+        servers: list[dict[str, Any]] = body["data"]["config"]["servers"] if "data" in body else []
+        return servers
 
     async def _unseal(self, node: Node) -> None:
         """Give a node its shares until it is open; a joiner first waits to be challenged."""
+        await self._keyed.wait()
         assert self._keys is not None
-        while not self._stopping:
-            status = await self._answers(node)
-            if not status["sealed"]:
+        while True:
+            status = await self._answer(node, "sys/seal-status")
+            if not status.get("sealed", True) or "removed_from_cluster" in status:
                 return
-            if status["t"] == THRESHOLD:
+            if status.get("t") == THRESHOLD:
                 for key in self._keys.unseal_keys[:THRESHOLD]:
-                    await self._client.put(f"{node.api_addr}/v1/sys/unseal", json={"key": key})
-            await trio.sleep(4 * POLL_S)
+                    await self._ask("PUT", node, "sys/unseal", {"key": key})
+            await trio.sleep(POLL_S)
 
-    async def _call(self, node: Node, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, node: Node, path: str) -> dict[str, Any]:
+        """Wait until a node answers; return what it says."""
+        while True:
+            response = await self._ask("GET", node, path)
+            if response is not None:
+                return _decoded(response)
+            await trio.sleep(POLL_S)
+
+    async def _ask(
+        self, method: str, node: Node, path: str, body: dict[str, Any] | None = None
+    ) -> httpx.Response | None:
+        """Return the response of a node, or None if there is none."""
         headers = {"X-Vault-Token": self._keys.root_token} if self._keys is not None else {}
         url = f"{node.api_addr}/v1/{path}"
-        response = await self._client.put(url, json=body, headers=headers)
-        if response.status_code not in _OK:
-            raise DevClusterError(f"{path}: {response.text.strip()}")
-        decoded: dict[str, Any] = response.json() if response.content else {}
-        return decoded
+        try:
+            return await self._client.request(method, url, json=body, headers=headers)
+        except httpx.TransportError:
+            return None
 
     # -- telling ----------------------------------------------------------------------------
 
-    def _announce(self, form: str) -> None:
+    def announce_json(self) -> None:
+        """Tell programs of the cluster, in one line."""
         assert self._keys is not None
-        if form == "json":
-            click.echo(json.dumps(self._described()))
-        else:
-            lines = [f"  {node.id}  {node.api_addr}" for node in self._nodes]
-            click.echo(
-                "The dev cluster runs; press Ctrl-C to stop it, or kill one node to see what"
-                " happens:\n\n"
-                + "\n".join(
-                    f"{line}  kill -9 {node.process.pid}"
-                    for line, node in zip(lines, self._nodes, strict=True)
-                    if node.process is not None
-                )
-                + f"\n\n    $ export VAULT_ADDR='{self._nodes[0].api_addr}'"
-                f"\n    $ export VAULT_TOKEN='{self._keys.root_token}'\n"
-            )
-        sys.stdout.flush()
-
-    def _described(self) -> dict[str, Any]:
-        assert self._keys is not None
-        return {
+        authority = self.layout.authority_file
+        described = {
             "nodes": [
                 {
                     "id": node.id,
                     "api_addr": node.api_addr,
                     "cluster_addr": node.cluster_addr,
-                    "pid": node.process.pid if node.process is not None else 0,
+                    "pid": self._processes[node.id].pid,
                     "data": str(node.data),
                 }
-                for node in self._nodes
+                for node in self.layout.nodes
             ],
             "root_token": self._keys.root_token,
             "unseal_keys": self._keys.unseal_keys,
-            "ca_cert": None,
+            "ca_cert": str(authority) if authority is not None else None,
         }
+        click.echo(json.dumps(described))
+
+    def announce_table(self) -> None:
+        """Tell people of the cluster."""
+        assert self._keys is not None
+        exports = {"VAULT_ADDR": self.layout.nodes[0].api_addr}
+        if self.layout.authority_file is not None:
+            exports["VAULT_CACERT"] = str(self.layout.authority_file)
+        exports["VAULT_TOKEN"] = self._keys.root_token
+        nodes = "\n".join(
+            f"    {node.id}  {node.api_addr}  kill -9 {self._processes[node.id].pid}"
+            for node in self.layout.nodes
+        )
+        click.echo(
+            "The dev cluster runs until Ctrl-C. A node that is killed starts again by itself:"
+            f"\n\n{nodes}\n\nThese let the other commands reach it:\n\n{export_lines(exports)}\n"
+            f"\nRoot Token: {self._keys.root_token}\nData and keys: {self.layout.directory}\n"
+        )
 
 
-def run(count: int, directory: str, port: int, form: str) -> None:
+def run(directory: Path | None, options: Options, log_level: LogLevel | None, form: str) -> None:
     """Run a dev cluster until a signal says to stop.
+
+    Args:
+        directory: where it keeps what it keeps; None: in a directory that ends with it.
+        options: what it is like.
+        log_level: what its nodes log; None: what their configuration says.
+        form: how to tell of it, `table` or `json`.
 
     Raises:
         DevClusterError: it can't be set up.
     """
-    if directory:
-        cluster = DevCluster(count, Path(directory).absolute(), port)
-        trio.run(cluster.run, form)
-        return
-    with tempfile.TemporaryDirectory(prefix="holdfast-") as temporary:
-        trio.run(DevCluster(count, Path(temporary), port).run, form)
+    announce = DevCluster.announce_json if form == "json" else DevCluster.announce_table
+    with ExitStack() as stack:
+        if directory is None:
+            temporary = tempfile.TemporaryDirectory(prefix="holdfast-")
+            directory = Path(stack.enter_context(temporary))
+        cluster = DevCluster(Layout(directory, options), log_level)
+        trio.run(cluster.run, announce)
 
 
-def _ports(number: int, port: int) -> tuple[int, int]:
-    if port:
-        return port + PORT_STEP * number, port + PORT_STEP * number + 1
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]
+async def _until(met: Callable[[], Awaitable[bool]]) -> None:
+    while True:
+        if await met():
+            return
+        await trio.sleep(POLL_S)
 
 
-def end_with_parent(parent: int) -> None:
-    """Have the kernel end this process, a child, when its parent dies, however that comes."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGKILL)
+async def _end_of(process: subprocess.Popen[bytes]) -> None:
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        await trio.lowlevel.wait_readable(descriptor)
+    finally:
+        os.close(descriptor)
+    process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Return that of the nodes, who find the same program as this process, and no proxy."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _OVERRIDES and not name.lower().endswith("_proxy")
+    }
+    places = [str(_ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(places)}
+
+
+def _tail(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES_MAX))
+        return file.read().decode(errors="replace").strip()
+
+
+def _decoded(response: httpx.Response) -> dict[str, Any]:
+    decoded: dict[str, Any] = response.json() if response.content else {}
+    return decoded

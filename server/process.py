@@ -4,8 +4,10 @@ Owns the order of start and stop and what signals mean. Must not know where a co
 from, nor what is asked of the node.
 """
 
+import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -17,28 +19,70 @@ from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
 from core.node.member import Node
 from core.settings import RequestSettings, Settings, raft_settings
+from core.wal.recovery import WalDamaged, WalForeign
 from net import system
-from net.data_directory import DataDirectory
-from net.driver import Driver
+from net.data_directory import DataDirectory, DataDirectoryError
+from net.driver import Driver, NodeHalted
 from net.files import FileStorage
-from net.http.listener import Listener
+from net.http.application import Application
+from net.http.listener import CannotListenError, Listener
 from net.http.settings import ListenerSettings, ListenerTimeouts
+from net.http.wide import AsgiApp
 from net.memory import MemoryStorage
 from net.peers import Peers
 from net.storage import Storage
-from net.tls import ServerTls, ServerTlsSettings
-from server import joining
-from server.app import build_app
+from net.tls import ServerTls, ServerTlsSettings, TlsError
+from net.wal_files import StorageFailed
+from server import joining, logs
+from server.cannot_run import CannotRunError
 from server.config import configuration as config
-from server.config.configuration import Configuration
+from server.config.configuration import Configuration, LogLevel
+from server.memory_lock import MemoryLockError, lock_memory
 
 DRAIN_S: Final = 10.0
 """How long requests under way may take once the process is to end."""
 _INMEM: Final = "inmem"
+_CANNOT_START: Final = (
+    CannotListenError,
+    TlsError,
+    DataDirectoryError,
+    StorageFailed,
+    WalDamaged,
+    WalForeign,
+    MemoryLockError,
+)
 
 _log = structlog.get_logger("holdfast.server")
 
 OnReady = Callable[["Process"], Awaitable[None]]
+
+
+def run(configuration: Configuration, log_level: LogLevel, on_ready: OnReady | None = None) -> None:
+    """Run a node in this process until a signal says to stop.
+
+    Args:
+        configuration: what it starts from; its `log_level` does not count.
+        log_level: what is logged.
+        on_ready: called once it listens.
+
+    Raises:
+        CannotRunError: it can't start, or had to stop.
+    """
+    logs.configure(log_level, configuration.log_format)
+    try:
+        if not configuration.disable_mlock:
+            lock_memory()
+        process = Process(configuration)
+    except _CANNOT_START as error:
+        raise CannotRunError(str(error)) from None
+    try:
+        with _told_in(configuration.pid_file):
+            trio.run(process.run, on_ready)
+    except BaseExceptionGroup as group:
+        ours, others = group.split((NodeHalted, CannotRunError))
+        if others is not None or ours is None:
+            raise
+        raise CannotRunError(_first(ours)) from None
 
 
 class Process:
@@ -94,7 +138,7 @@ class Process:
             host.strip("[]"),
             int(port),
             application=self.driver,
-            build_app=partial(build_app, settings=limits),
+            build_app=partial(_build_app, settings=limits),
             settings=limits,
             tls=tls,
         )
@@ -109,8 +153,12 @@ class Process:
                 node = self.driver.node.info.node
                 nursery.start_soon(self._peers.run, node, self.driver.post)
                 nursery.start_soon(joining.join, self.driver, self._configuration.storage)
-            for listener in self.listeners:
+            for listener, settings in zip(
+                self.listeners, self._configuration.listeners, strict=True
+            ):
                 nursery.start_soon(listener.serve)
+                place = f"{listener.host}:{listener.port}"
+                _log.info("listening", address=place, tls=not settings.tls_disable)
             nursery.start_soon(self._heed_signals, nursery.cancel_scope)
             if on_ready is not None:
                 await on_ready(self)
@@ -134,9 +182,12 @@ class Process:
 
     def _reload(self) -> None:
         """Take up new certificates and let go of audit files that were renamed."""
-        for tls in self._tls:
-            tls.reload()
         self.driver.audit_files.reopen()
+        for tls in self._tls:
+            try:
+                tls.reload()
+            except TlsError as error:
+                _log.error("a certificate is not taken up", reason=str(error))
         _log.info("reloaded certificates and audit files")
 
     def _open(self, configuration: Configuration) -> Driver:
@@ -150,6 +201,37 @@ class Process:
         self._peers = peers = Peers(configuration.listeners[0].cluster_address, directory.path)
         info = _info(configuration, directory.identity.node, configuration.storage.node_id)
         return _drive(info, settings, files, peers, longest_ns)
+
+
+@contextmanager
+def _told_in(pid_file: str) -> Iterator[None]:
+    """Keep the number of this process in a file while it serves."""
+    if not pid_file:
+        yield
+        return
+    file = Path(pid_file)
+    try:
+        file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    except OSError as error:
+        raise CannotRunError(f"{file}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)
+
+
+def _build_app(application: Application, settings: ListenerSettings) -> AsgiApp:
+    # The wide lane alone needs Starlette, and asks for this when it is needed itself.
+    from server.app import build_app  # noqa: PLC0415 -- as said above
+
+    return build_app(application, settings)
 
 
 def _settings(configuration: Configuration) -> Settings:

@@ -43,18 +43,18 @@ class PinnedMemoryBase:
 
 
 class MemoryBase:
-    """The durable state; implements `core.store.base.Base`."""
+    """The durable state; implements `core.store.base.Base`.
 
-    __slots__ = ("_base", "_rotten")
+    Attributes:
+        meta: where it stands.
+    """
+
+    __slots__ = ("_base", "_rotten", "meta")
 
     def __init__(self) -> None:
         self._base = memory_base.MemoryBase()
         self._rotten: frozenset[bytes] = frozenset()
-
-    @property
-    def meta(self) -> BaseMeta:
-        """Where it stands."""
-        return self._base.meta
+        self.meta = self._base.meta
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value at `key`, or None.
@@ -84,10 +84,12 @@ class MemoryBase:
         if self._rotten:
             self._rotten -= {key for key, _ in changes}
         self._base.flush(meta, changes)
+        self.meta = meta
 
     def replace(self, meta: BaseMeta, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Become a base that holds `items` and nothing else."""
         self._base.replace(meta, items)
+        self.meta = meta
         self._rotten = frozenset()
 
     def rot(self, random: Random) -> None:

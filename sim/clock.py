@@ -17,9 +17,12 @@ class Clock:
 
     The monotonic clock runs at its own rate, set by the drift that began last; the wall clock
     follows it and jumps besides.
+
+    Attributes:
+        jumps: how often the wall clock has jumped.
     """
 
-    __slots__ = ("_drifts", "_jumps", "_offset_ns", "_ppm", "_since_ns", "_wall_offset_ns")
+    __slots__ = ("_drifts", "_jumps", "_offset_ns", "_ppm", "_since_ns", "_wall_offset_ns", "jumps")
 
     def __init__(self, offset_ns: int) -> None:
         self._offset_ns = offset_ns
@@ -28,6 +31,7 @@ class Clock:
         self._wall_offset_ns = EPOCH_NS - offset_ns
         self._drifts: list[ClockDrift] = []
         self._jumps: list[ClockJump] = []
+        self.jumps = 0
 
     def monotonic_ns(self, time_ns: int) -> int:
         """Return what the monotonic clock shows at virtual `time_ns`."""
@@ -52,6 +56,7 @@ class Clock:
         """Put a fault in force."""
         if isinstance(fault, ClockJump):
             self._jumps.append(fault)
+            self.jumps += 1
             self._wall_offset_ns += fault.by_ns
         else:
             self._drifts.append(fault)
@@ -62,6 +67,7 @@ class Clock:
         if isinstance(fault, ClockJump):
             if fault in self._jumps:
                 self._jumps.remove(fault)
+                self.jumps += 1
                 self._wall_offset_ns -= fault.by_ns
         elif fault in self._drifts:
             self._drifts.remove(fault)

@@ -172,6 +172,16 @@ class Disk:
             self.base.replace(change.meta, change.items)
             self._staged = {}
 
+    def wipe(self) -> None:
+        """Lose everything, as a disk that is formatted anew."""
+        self._segments.clear()
+        self._preparing.clear()
+        self._unsynced.clear()
+        self._dropped.clear()
+        self._staged = {}
+        self._base_change = None
+        self.base = MemoryBase()
+
     # Faults
 
     def crash(self, random: Random, unsynced: Unsynced) -> None:

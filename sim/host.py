@@ -1,4 +1,4 @@
-"""One simulated member: a node, its disk and clocks, and its process that may crash or pause.
+"""One simulated machine: a node, its disk and clocks, and its process that may crash or pause.
 
 Owns how effects are carried out in virtual time. Must not know faults' plans, clients or checks.
 """
@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from core import effects, events
-from core.check import InvariantBroken
+from core.check import InvariantBroken, check
 from core.entropy import Entropy
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from sim.world import World
 
 STAMP: Final = b"sim"
+ASK_CLUSTER_NS: Final = 10 * NANOSECONDS_PER_SECOND
+"""So long a node waits for an answer of the cluster that it wants to join, as in `net`."""
+_NO_ANSWER: Final = 0
 STOP_NS: Final = NANOSECONDS_PER_SECOND
 """So long a process that was asked to end goes on, to hand over leadership."""
 _AUDIT_PATIENCE_TURNS_MAX: Final = 16
@@ -34,24 +37,27 @@ _AUDIT_PATIENCE_TURNS_MAX: Final = 16
 
 
 class Host:
-    """One member of the simulated cluster.
+    """One machine of the simulated cluster, and the member that lives there.
 
     Attributes:
-        name: its node id.
+        machine: what it is called, by operators too; links and faults are those of machines.
+        name: the node id of its member.
         node: the running node; None while it is down.
         disk: what survives.
         clock: what it sees of time.
         lives: how often it was started.
         down: how many crashes keep it down.
-        certificate: its identity was issued.
+        certificate: its member has credentials for the peer transport.
+        removed: members that it has seen removed: it neither hears them nor speaks to them.
     """
 
     __slots__ = (
         "_amid_turn",
         "_amid_write",
+        "_appended",
         "_entropy",
         "_held",
-        "_info",
+        "_installs",
         "_paused",
         "_settings",
         "_timer_ns",
@@ -62,33 +68,37 @@ class Host:
         "disk",
         "down",
         "lives",
+        "machine",
         "name",
         "node",
+        "removed",
     )
 
     def __init__(
         self,
         world: World,
-        name: str,
+        machine: str,
         settings: Settings,
         disk: Disk,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
-        self.name = name
+        self.machine = self.name = machine
         self.disk = disk
         self.clock = clock
         self.node: Node | None = None
         self.lives = 0
         self.down = 0
         self.certificate = False
+        self.removed: tuple[str, ...] = ()
+        self._installs = 0
         self._world = world
         self._settings = settings
         self._entropy = entropy
-        self._info = NodeInfo(name, name, f"{name}:8201", f"sim://{name}", "simulated")
         self._paused = 0
         self._amid_turn = False
         self._held: list[effects.Effect] | None = None
+        self._appended: list[events.Event] = []
         self._waiting: list[events.Event] = []
         self._timer_ns = NEVER
         self._amid_write: tuple[Random, Unsynced] | None = None
@@ -112,7 +122,9 @@ class Host:
             self.disk.write(cut.number, cut.offset, cut.data)
         self.disk.sync()
         now = self.clock.now(world.time_ns)
-        self.node = Node(self._info, self._settings, self._entropy, self.disk.base, recovered, now)
+        machine = self.machine
+        info = NodeInfo(self.name, machine, f"{machine}:8201", f"sim://{machine}", "simulated")
+        self.node = Node(info, self._settings, self._entropy, self.disk.base, recovered, now)
         world.started(self)
         self.turn([])
 
@@ -126,6 +138,17 @@ class Host:
         self._held = None
         self.disk.crash(random, unsynced)
         self._world.crashed(self)
+
+    def reinstall(self) -> None:
+        """Wipe the disk; what starts here next is another member, with a node id of its own."""
+        check(self.node is None, "only a machine that does not run is wiped")
+        former = self.name
+        self._installs += 1
+        self.name = f"{self.machine}.{self._installs}"
+        self.disk.wipe()
+        self.certificate = False
+        self.removed = ()
+        self._world.installed(self, former)
 
     def crash_amid_write(self, random: Random, unsynced: Unsynced) -> None:
         """Crash while a write of the log is under way next."""
@@ -157,10 +180,19 @@ class Host:
         waiting, self._waiting = self._waiting, []
         if self._held is not None:
             held, self._held = self._held, None
-            waiting = self._carry_out(held) + waiting
+            waiting = self.carry_out(held) + waiting
         self.turn(waiting)
 
     # -- turns ------------------------------------------------------------------------------
+
+    def receive(self, life: int, event: events.Received) -> None:
+        """Take in a message of a peer, unless its owner was seen to be removed."""
+        if event.sender in self.removed:
+            return
+        if self._paused:
+            self.deliver(life, event)
+        elif life == self.lives:
+            self.turn([event])
 
     def deliver(self, life: int, event: events.Event) -> None:
         """Hand an event to the node, if it still lives the life that this was meant for."""
@@ -187,33 +219,40 @@ class Host:
     def turn(self, taken: list[events.Event]) -> None:
         """Take one turn and carry out what comes of it."""
         node = self.node
-        world = self._world
-        for _ in range(_AUDIT_PATIENCE_TURNS_MAX):
-            if node is None or self.node is not node:
-                return
-            produced = node.handle(taken, self.clock.now(world.time_ns))
-            if self._amid_turn and any(type(effect) is effects.WriteLog for effect in produced):
-                self._amid_turn = False
-                self._held = produced
-                return
-            appended = self._carry_out(produced)
-            if self.node is not node:
-                return
-            world.after_turn(self)
-            if not appended:
-                break
-            taken = appended
         if node is None:
             return
+        world = self._world
+        for _ in range(_AUDIT_PATIENCE_TURNS_MAX):
+            produced = node.handle(taken, self.clock.now(world.time_ns))
+            taken = []
+            if produced:
+                if self._amid_turn and any(type(effect) is effects.WriteLog for effect in produced):
+                    self._amid_turn = False
+                    self._held = produced
+                    return
+                taken = self.carry_out(produced)
+                if self.node is not node:
+                    return
+            if world.look(world, self, node):
+                world.changed(self, node)
+            if not taken:
+                break
         due_ns = self.clock.time_ns(node.deadline_ns)
         if due_ns < self._timer_ns:
             self._schedule(due_ns)
 
-    def _carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
+    def carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
         """Carry out effects; return what they lead to at once."""
-        appended: list[events.Event] = []
+        handlers = self._EFFECTS
+        send = self._world.send
         for effect in produced:
-            self._EFFECTS[type(effect)](self, effect, appended)
+            if type(effect) is effects.Send:
+                send(self, effect.receiver, effect.message)
+            else:
+                handlers[type(effect)](self, effect)
+        if not self._appended:
+            return self._appended
+        appended, self._appended = self._appended, []
         return appended
 
     def reschedule(self) -> None:
@@ -228,13 +267,10 @@ class Host:
 
     # -- effects ----------------------------------------------------------------------------
 
-    def _send(self, effect: effects.Send, _appended: list[events.Event]) -> None:
-        self._world.send(self, effect.receiver, effect.message)
-
-    def _answer(self, effect: effects.Answer, _appended: list[events.Event]) -> None:
+    def _answer(self, effect: effects.Answer) -> None:
         self._world.answer(self, effect)
 
-    def _write_log(self, effect: effects.WriteLog, _appended: list[events.Event]) -> None:
+    def _write_log(self, effect: effects.WriteLog) -> None:
         for write in effect.writes:
             self.disk.write(write.number, write.offset, write.data)
             self._world.wrote(self, write.data)
@@ -263,9 +299,7 @@ class Host:
             self._world.synced(self)
             self.deliver(life, events.LogWritten(sequence))
 
-    def _prepare_segment(
-        self, effect: effects.PrepareSegment, _appended: list[events.Event]
-    ) -> None:
+    def _prepare_segment(self, effect: effects.PrepareSegment) -> None:
         started = self.disk.start_prepare(effect.number, effect.size)
         done_ns = self._world.time_ns + self.disk.sync_ns()
         done = self._segment_ready if started else self._segment_refused
@@ -279,10 +313,10 @@ class Host:
     def _segment_refused(self, life: int, number: int) -> None:
         self.deliver(life, events.SegmentRefused(number, "no space left on device"))
 
-    def _drop_segments(self, effect: effects.DropSegments, _appended: list[events.Event]) -> None:
+    def _drop_segments(self, effect: effects.DropSegments) -> None:
         self.disk.drop(effect.below)
 
-    def _flush_base(self, effect: effects.FlushBase, _appended: list[events.Event]) -> None:
+    def _flush_base(self, effect: effects.FlushBase) -> None:
         changes = effect.changes.values
         world = self._world
         if self.disk.start_flush(effect.meta, changes.items()):
@@ -300,13 +334,13 @@ class Host:
             self._world.based(self)
             self.deliver(life, events.BaseFlushed(index))
 
-    def _stage_snapshot(self, effect: effects.StageSnapshot, _appended: list[events.Event]) -> None:
+    def _stage_snapshot(self, effect: effects.StageSnapshot) -> None:
         self.disk.stage(effect.snapshot, effect.number, effect.items)
         done_ns = self._world.time_ns + self.disk.flush_ns(len(effect.items))
         staged = events.SnapshotStaged(effect.snapshot, effect.number)
         self._world.at(done_ns, self.deliver, self.lives, staged)
 
-    def _replace_base(self, effect: effects.ReplaceBase, _appended: list[events.Event]) -> None:
+    def _replace_base(self, effect: effects.ReplaceBase) -> None:
         self.disk.start_replace(effect.snapshot, effect.meta)
         done_ns = self._world.time_ns + self.disk.sync_ns()
         self._world.at(done_ns, self._base_replaced, self.lives, effect.snapshot)
@@ -318,37 +352,45 @@ class Host:
             self._world.based(self)
             self.deliver(life, events.BaseReplaced(snapshot))
 
-    def _append_audit(self, effect: effects.AppendAudit, appended: list[events.Event]) -> None:
+    def _append_audit(self, effect: effects.AppendAudit) -> None:
         for lines in effect.lines.values():
             self._world.recorded(self, lines)
-        appended.append(events.AuditAppended(effect.sequence))
+        self._appended.append(events.AuditAppended(effect.sequence))
 
-    def _ask_cluster(self, effect: effects.AskCluster, _appended: list[events.Event]) -> None:
+    def _ask_cluster(self, effect: effects.AskCluster) -> None:
         receiver = effect.address.api_address.removeprefix("sim://")
         request = Request("update", effect.path, body=effect.body)
         life = self.lives
+        pending = [effect.path]
 
         def answered(response: Response) -> None:
-            self.deliver(life, events.ClusterAnswered(effect.path, response))
+            if pending:
+                answer = events.ClusterAnswered(effect.question, pending.pop(), response)
+                self.deliver(life, answer)
 
-        self._world.ask(self.name, receiver, request, 10 * NANOSECONDS_PER_SECOND, answered)
+        def give_up(_first: None, _second: None) -> None:
+            answered(Response(_NO_ANSWER, b"timed out"))
 
-    def _issue_identity(
-        self, _effect: effects.IssueIdentity, _appended: list[events.Event]
-    ) -> None:
+        world = self._world
+        world.ask(self.machine, receiver, request, ASK_CLUSTER_NS, answered)
+        world.at(world.time_ns + ASK_CLUSTER_NS, give_up, None, None)
+
+    def _issue_identity(self, _effect: effects.IssueIdentity) -> None:
         self.certificate = True
 
-    def _report(self, effect: effects.Report, _appended: list[events.Event]) -> None:
+    def _report(self, effect: effects.Report) -> None:
         self._world.trace(self.name, "report", lambda: f"{effect.text} {effect.fields}")
 
-    def _admit_peers(self, effect: effects.AdmitPeers, _appended: list[events.Event]) -> None:
+    def _admit_peers(self, effect: effects.AdmitPeers) -> None:
+        members = effect.configuration.members
+        known = dict.fromkeys((*self.removed, *effect.removed))
+        self.removed = tuple(node for node in known if node not in members)
         self._world.trace(self.name, "members", lambda: str(effect.configuration.incoming))
 
-    def _halt(self, effect: effects.Halt, _appended: list[events.Event]) -> None:
+    def _halt(self, effect: effects.Halt) -> None:
         raise InvariantBroken(f"{self.name} halted: {effect.reason}")
 
-    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any, list[events.Event]], None]]] = {
-        effects.Send: _send,
+    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         effects.Answer: _answer,
         effects.WriteLog: _write_log,
         effects.PrepareSegment: _prepare_segment,
@@ -363,4 +405,4 @@ class Host:
         effects.AdmitPeers: _admit_peers,
         effects.Halt: _halt,
     }
-    """How each effect is carried out; the union in `core.effects` is closed."""
+    """How each effect but `Send` is carried out; the union in `core.effects` is closed."""

@@ -117,8 +117,8 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.raft.replication",
-                "if peer.accepted(message.index) and message.index > raft.commit:",
-                "if peer.accepted(max(message.index, peer.next - 1)):",
+                "if peer.accepted(message.index):\n            if message.index > raft.commit:",
+                "if peer.accepted(max(message.index, peer.next - 1)):\n            if True:",
             ),
         ),
     ),
@@ -280,12 +280,12 @@ MUTANTS: Final = (
                 "                raft.configuration_index = new.index\n",
             ),
             Substitution(
-                "core.node.member",
-                "                self._upkeep.applied(entry)\n",
-                "                self._upkeep.applied(entry)\n"
-                "                if entry.kind == 2:\n"
-                "                    from core.raft.configuration import decode\n"
-                "                    raft.adopt_configuration(decode(entry.data), entry.index)\n",
+                "core.node.upkeep",
+                "        is_configuration = entry.kind == KIND_CONFIGURATION\n",
+                "        is_configuration = entry.kind == KIND_CONFIGURATION\n"
+                "        if is_configuration:\n"
+                "            decoded = snapshot.replication.decode(entry.data)\n"
+                "            self._raft.adopt_configuration(decoded, entry.index)\n",
             ),
         ),
     ),
@@ -326,8 +326,8 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.node.auditing",
-                "effects.insert(0, AppendAudit(self._sequence, merge_lines(self._lines)))",
-                "effects.append(AppendAudit(self._sequence, merge_lines(self._lines)))",
+                "effects.insert(0, AppendAudit(self._sequence, merge_lines(self.lines)))",
+                "effects.append(AppendAudit(self._sequence, merge_lines(self.lines)))",
             ),
         ),
     ),

@@ -18,13 +18,14 @@ from sim.checker.linearizability import check_linearizable
 from sim.checker.oracle import check_oracle
 from sim.chores import Chores
 from sim.host import Host
-from sim.invariants import Violated
+from sim.invariants import ALL, Invariant, Violated
 from sim.plan import Plan
 from sim.setup import OPERATOR, Operators
 from sim.streams import Streams
 from sim.swarm import PlanSettings, draw_plan
 from sim.timeline import TraceRecord, render, window
 from sim.token_clients import TokenClients, UnexpectedTokenAnswer
+from sim.turnover import Turnover
 from sim.watch import Watch
 from sim.workload import CLIENTS, KEYS, UnexpectedAnswer, Workload
 from sim.world import World
@@ -53,6 +54,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=False):
         leaders: terms with a leader.
         flushes: flushes of a base.
         snapshots: snapshots installed.
+        replaced: members that were removed, their machines having joined anew.
         messages: messages between members.
         wall_s: real seconds that it took.
         failure: what was wrong.
@@ -69,6 +71,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=False):
     leaders: int
     flushes: int
     snapshots: int
+    replaced: int
     messages: int
     wall_s: float
     failure: str = ""
@@ -78,7 +81,7 @@ class Result(msgspec.Struct, kw_only=True, omit_defaults=False):
 def draw_settings(streams: Streams) -> Settings:
     """Draw a node's limits: small ones, so that logs are cut and snapshots sent in short runs."""
     random = streams.stream("settings")
-    memtable = random.choice((2 << 10, 4 << 10, 8 << 10, 16 << 10, 128 << 10))
+    memtable = random.choice((1 << 10, 2 << 10, 4 << 10, 16 << 10, 128 << 10))
     return Settings(
         raft=RaftSettings(
             append_bytes_max=random.choice((2 << 10, 16 << 10, 1 << 20)),
@@ -104,13 +107,20 @@ class Run:
         token_clients: clients whose tokens end.
         operators: its operators.
         chores: what the operators do while clients work.
+        turnover: members that they replace meanwhile.
     """
 
-    def __init__(self, plan: Plan, *, keeps_trace: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        keeps_trace: bool = False,
+        invariants: Sequence[type[Invariant]] = ALL,
+    ) -> None:
         streams = Streams(plan.seed)
         self._plan = plan
         settings = draw_settings(streams)
-        self.watch = Watch(self._started)
+        self.watch = Watch(self._started, invariants)
         self.world = World(
             streams,
             plan,
@@ -124,17 +134,25 @@ class Run:
         audited = streams.stream("setup").random() < AUDITED_SHARE
         self.operators = Operators(self.world, self._ready, audited=audited)
         self.chores = Chores(self.world, self.operators)
+        self.turnover = Turnover(self.world, self.operators)
 
     def _ready(self) -> None:
         until_ns = self._plan.healed_at_ns
+        self.world.on_leader = self.workload.rush
+        self.world.on_cut = self._cut
         self.workload.begin(self.operators.client_token, until_ns)
         self.token_clients.begin(self.operators.root_token, until_ns)
         self.chores.begin(until_ns)
+        self.turnover.begin(until_ns)
+
+    def _cut(self, machines: Sequence[str]) -> None:
+        self.workload.crowd(machines)
+        self.token_clients.crowd(machines)
 
     def _started(self, host: Host) -> None:
         if self.operators.root_token:
             world = self.world
-            world.at(world.time_ns + 1, self.operators.keep_open, host.name, host.lives)
+            world.at(world.time_ns + 1, self.operators.keep_open, host.machine, host.lives)
 
     def go(self) -> Result:
         """Run to the end; never raises for what the cluster did wrong."""
@@ -189,6 +207,7 @@ class Run:
             leaders=len(world.terms),
             flushes=counts["flushes"],
             snapshots=counts["snapshots"],
+            replaced=counts["installs"],
             messages=counts["messages"],
             wall_s=round(wall_s, 4),
             failure=failure,

@@ -1,4 +1,4 @@
-"""The operators of the simulated cluster: they found it, and open every node that starts.
+"""The operators of the simulated cluster: they found it, let members join, and open each node.
 
 Owns the unseal shares and the root token. Works through the API alone, as people would.
 """
@@ -10,6 +10,7 @@ import msgspec
 
 from core.moment import NANOSECONDS_PER_MILLISECOND
 from core.request import Operation, Request, Response
+from sim.host import Host
 from sim.invariants.barrier import MARKER
 from sim.world import World
 
@@ -18,12 +19,17 @@ SHARES: Final = 3
 THRESHOLD: Final = 2
 PATIENCE_NS: Final = 1_000 * NANOSECONDS_PER_MILLISECOND
 RETRY_NS: Final = 250 * NANOSECONDS_PER_MILLISECOND
+JOIN_RETRY_NS: Final = 1_500 * NANOSECONDS_PER_MILLISECOND
+"""So long operators wait for a node that they asked to join before they ask it again."""
+_JOIN_LOOK_NS: Final = 50 * NANOSECONDS_PER_MILLISECOND
 _OK: Final = (200, 204)
 
 POLICY_NAME: Final = f"{MARKER}-clients"
 POLICY: Final = """
 path "secret/data/*" { capabilities = ["create", "read", "update", "delete"] }
 path "secret/metadata/*" { capabilities = ["read", "list"] }
+path "auth/token/create" { capabilities = ["create", "update"] }
+path "auth/token/create-orphan" { capabilities = ["create", "update", "sudo"] }
 """
 
 
@@ -38,6 +44,44 @@ def data_of(response: Response) -> dict[str, Any]:
     return decoded
 
 
+class _Joining:
+    """A machine whose member is to join.
+
+    Attributes:
+        machine: which.
+        through: says whose API it is told to ask.
+        joined: called when it is open and has its place in the cluster.
+        votes: that place is a voter's, and not a learner's for good.
+        ask_due_ns: when it is asked again, in virtual time.
+    """
+
+    __slots__ = ("ask_due_ns", "joined", "machine", "through", "votes")
+
+    def __init__(
+        self,
+        machine: str,
+        through: Callable[[], str],
+        joined: Callable[[], None],
+        *,
+        votes: bool,
+    ) -> None:
+        self.machine = machine
+        self.through = through
+        self.joined = joined
+        self.votes = votes
+        self.ask_due_ns = 0
+
+    def is_over(self, host: Host) -> bool:
+        """Tell whether the member is open and has the place in the cluster that it is to have."""
+        node = host.node
+        if node is None or node.sealed:
+            return False
+        configuration = node.raft.configuration
+        return configuration.votes(host.name) or (
+            not self.votes and host.name in configuration.learners
+        )
+
+
 class Operators:
     """Found the cluster, one step after another, then keep its nodes open.
 
@@ -49,8 +93,8 @@ class Operators:
     """
 
     __slots__ = (
-        "_joining",
         "_on_ready",
+        "_opening",
         "_shares",
         "_world",
         "audited",
@@ -63,7 +107,7 @@ class Operators:
         self._world = world
         self._on_ready = on_ready
         self._shares: list[str] = []
-        self._joining: list[str] = []
+        self._opening: dict[str, int] = {}
         self.audited = audited
         self.ready = False
         self.root_token = ""
@@ -73,8 +117,7 @@ class Operators:
         """Start every node and initialise the first."""
         for host in self._world.hosts.values():
             host.start()
-        first, *others = self._world.hosts
-        self._joining = others
+        first = next(iter(self._world.hosts))
         body = {"secret_shares": SHARES, "secret_threshold": THRESHOLD}
         self._call(first, "update", "sys/init", body, self._initialised)
 
@@ -82,32 +125,54 @@ class Operators:
         body = data_of(response)
         self._shares = body["keys"][:THRESHOLD]
         self.root_token = body["root_token"]
-        first = next(iter(self._world.hosts))
+        first, *others = self._world.hosts
         self.keep_open(first, self._world.hosts[first].lives)
-        self._join_next()
+        self._join_next(first, others)
 
-    def _join_next(self) -> None:
-        """Let the next node join once the one before votes."""
+    def _join_next(self, first: str, others: list[str]) -> None:
+        """Let the next node join once the first can take it in, then the one after it."""
+        node = self._world.hosts[first].node
+        if node is None or node.sealed or not node.leads:
+            world = self._world
+            world.at(world.time_ns + _JOIN_LOOK_NS, self._join_next, first, others)
+        elif not others:
+            self._enable()
+        else:
+            machine, *rest = others
+            self.join(machine, lambda: first, lambda: self._join_next(first, rest))
+
+    def join(
+        self,
+        machine: str,
+        through: Callable[[], str],
+        joined: Callable[[], None],
+        *,
+        votes: bool = True,
+    ) -> None:
+        """Ask the node of a machine to join, again and again until it is open and has its place.
+
+        Args:
+            machine: which.
+            through: says which machine's API it is to ask, each time.
+            joined: called in the end.
+            votes: whether it is to be a voter, or a learner for good.
+        """
+        self._pursue(_Joining(machine, through, joined, votes=votes), None)
+
+    def _pursue(self, joining: _Joining, _nothing: None) -> None:
         world = self._world
-        first = next(iter(world.hosts))
-        node = world.hosts[first].node
-        configuration = node.raft.configuration if node is not None else None
-        joined = configuration is not None and not configuration.learners
-        opened = node is not None and not node.sealed and node.leads
-        if opened and joined and configuration is not None:
-            waiting = [name for name in self._joining if name not in configuration.incoming]
-            if not waiting:
-                self._enable()
-                return
-            name = waiting[0]
-            host = world.hosts[name]
-            body = {"leader_api_addr": f"sim://{first}"}
-            self._call(name, "update", "sys/storage/raft/join", body, lambda _response: None)
-            self.keep_open(name, host.lives)
-        world.at(world.time_ns + RETRY_NS // 5, self._again, None, None)
-
-    def _again(self, _first: None, _second: None) -> None:
-        self._join_next()
+        host = world.hosts[joining.machine]
+        if joining.is_over(host):
+            joining.joined()
+            return
+        if host.node is not None and not host.certificate and world.time_ns >= joining.ask_due_ns:
+            joining.ask_due_ns = world.time_ns + JOIN_RETRY_NS
+            address = f"sim://{joining.through()}"
+            body = {"leader_api_addr": address, "non_voter": not joining.votes}
+            path = "sys/storage/raft/join"
+            self._call(joining.machine, "update", path, body, lambda _response: None)
+            self.keep_open(joining.machine, host.lives)
+        world.at(world.time_ns + _JOIN_LOOK_NS, self._pursue, joining, None)
 
     def _enable(self) -> None:
         steps: list[tuple[str, dict[str, Any]]] = [
@@ -135,12 +200,19 @@ class Operators:
 
     def keep_open(self, name: str, life: int) -> None:
         """Give a node its shares until it is open, as long as it lives that life."""
+        if self._shares and self._opening.get(name) != life:
+            self._opening[name] = life
+            self._open(name, life)
+
+    def _open(self, name: str, life: int) -> None:
         host = self._world.hosts[name]
-        if not self._shares or life != host.lives or host.node is None or not host.node.sealed:
+        if life != host.lives or host.node is None or not host.node.sealed:
+            if self._opening.get(name) == life:
+                del self._opening[name]
             return
         for share in self._shares:
             self._call(name, "update", "sys/unseal", {"key": share}, lambda _response: None)
-        self._world.at(self._world.time_ns + RETRY_NS, self.keep_open, name, life)
+        self._world.at(self._world.time_ns + RETRY_NS, self._open, name, life)
 
     def _call(
         self,

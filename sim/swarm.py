@@ -46,8 +46,9 @@ CALM_SEEDS_ONE_IN: Final = 16
 """In one seed of so many, nothing sees to it that the leader changes."""
 
 STRANDED_OF: Final = 4
-"""Of so many plans with partitions, all but one strand a node that writes; see `stranded`."""
+"""Of so many plans with partitions, all but one strand nodes that write; see `stranded`."""
 
+_STRANDED_TIMES: Final = 2
 _LOSS_PERCENTS: Final = (1, 5, 10, 30)
 _DUPLICATION_PERCENTS: Final = (1, 10, 50)
 _DELAY_FACTORS: Final = (2, 5, 20)
@@ -159,15 +160,16 @@ class _Draw:
             return Pause(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,))
         return Crash(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,), unsynced=self.unsynced())
 
-    def stranded(self) -> tuple[AnyFault, AnyFault]:
-        """Let one node take entries of a leader that all others leave behind."""
+    def stranded(self) -> tuple[AnyFault, ...]:
+        """Let nodes take entries of a leader that all others leave behind, in one way, twice."""
         longest_ns = self.settings.fault_ns_max // 2
-        for_ns = self.random.randint(longest_ns // 2, longest_ns)
-        at_ns = self.start_ns(2 * for_ns)
-        node = self.random.choice(self.nodes)
-        if self.random.getrandbits(1):
-            return self.held_up(node, at_ns, for_ns)
-        return self.cut_off(node, at_ns, for_ns)
+        episode = self.held_up if self.random.getrandbits(1) else self.cut_off
+        faults: tuple[AnyFault, ...] = ()
+        for _ in range(_STRANDED_TIMES):
+            for_ns = self.random.randint(longest_ns // 2, longest_ns)
+            node = self.random.choice(self.nodes)
+            faults += episode(node, self.start_ns(2 * for_ns), for_ns)
+        return faults
 
     def held_up(self, node: str, at_ns: int, for_ns: int) -> tuple[AnyFault, AnyFault]:
         """Leave the leader to one node, which is held up as it writes until another leads.

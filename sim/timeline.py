@@ -73,8 +73,8 @@ def render(
             yield f"{'...':>{_TIME_COLUMNS}}  {'.' * len(nodes)}"
         last_ns = record.time_ns
         lanes = ["|"] * len(nodes)
-        if record.node in lane_of:
-            lanes[lane_of[record.node]] = "*"
+        if record.node.partition(".")[0] in lane_of:
+            lanes[lane_of[record.node.partition(".")[0]]] = "*"
         head = (
             f"{record.time_ns / NANOSECONDS_PER_SECOND:>{_TIME_COLUMNS}.6f}  {''.join(lanes)}  "
             f"{record.node:<{name_columns}}  {record.kind:<{_KIND_COLUMNS}} "

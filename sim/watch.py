@@ -3,23 +3,34 @@
 Owns which invariant is called when. Must not know what any of them looks for.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from core import effects
+from core.node.member import Node
 from core.node.messages import Message
 from sim.host import Host
 from sim.invariants import ALL, Invariant
 from sim.world import Question, World
 
+_LOG_END: Final = 3
+"""So many of the numbers of a member's state say where its log begins and ends."""
+_UNSEEN: Final = (None,) * 8
+
 
 class Watch:
     """Shows the members to all invariants; what an invariant does not override costs nothing."""
 
-    def __init__(self, on_start: Callable[[Host], None]) -> None:
-        invariants = [invariant() for invariant in ALL]
+    def __init__(
+        self, on_start: Callable[[Host], None], kinds: Sequence[type[Invariant]] = ALL
+    ) -> None:
+        invariants = [kind() for kind in kinds]
         self._on_start = on_start
         self._seen: dict[str, tuple[object, ...]] = {}
         self._changed = _overridden(invariants, "changed")
+        self._logged = _overridden(invariants, "logged")
+        self._advanced = _overridden(invariants, "advanced")
+        self._led = _overridden(invariants, "led")
         self._started = _overridden(invariants, "started")
         self._crashed = _overridden(invariants, "crashed")
         self._encoded = _overridden(invariants, "encoded")
@@ -35,27 +46,38 @@ class Watch:
             for kind in invariant.MESSAGES:
                 self._sent.setdefault(kind, []).append(invariant.sent)
 
-    def after_turn(self, world: World, host: Host) -> None:
+    def after_turn(self, world: World, host: Host, node: Node) -> bool:
         """Look at a member unless all is as it was."""
-        node = host.node
-        if node is None:
-            return
         raft = node.raft
         log = raft.log
         state = (
-            raft.term,
-            raft.role,
-            raft.commit,
             log.last_index,
             log.last_term,
-            log.stable_index,
             log.start_index,
+            log.stable_index,
+            raft.role,
+            raft.term,
+            raft.commit,
             node.store.applied_index,
         )
-        if self._seen.get(host.name) != state:
-            self._seen[host.name] = state
-            for look in self._changed:
+        seen = self._seen
+        name = host.name
+        before = seen.get(name, _UNSEEN)
+        if before == state:
+            return False
+        seen[name] = state
+        for look in self._changed:
+            look(world, host, raft)
+        if before[:_LOG_END] != state[:_LOG_END]:
+            for look in self._logged:
                 look(world, host, raft)
+        if before[_LOG_END:] != state[_LOG_END:]:
+            for look in self._advanced:
+                look(world, host, raft)
+        if raft.leadership is not None:
+            for look in self._led:
+                look(world, host, raft)
+        return True
 
     def started(self, world: World, host: Host) -> None:
         """Tell the invariants, and the operators who have to open it."""
@@ -71,7 +93,8 @@ class Watch:
 
     def sent(self, world: World, host: Host, receiver: str, message: Message, data: bytes) -> None:
         """Show a message to those who look at its kind, and its bytes to those who look at all."""
-        for look in self._sent.get(type(message), ()):
+        kind = type(message)
+        for look in self._sent.get(kind, ()):
             look(world, host, receiver, message)
         for look in self._encoded:
             look(world, host, message, data)

@@ -1,9 +1,12 @@
 """What the simulated clients do: KV with check-and-set, and reads at every node.
 
 Owns the history that the checkers judge. Clients act in pulses, all of them within a few
-milliseconds, so that most of their operations overlap others on the same key.
+milliseconds, so that most of their operations overlap others on the same key. Whenever another
+member leads, they rush to it and to the former leader, which may not know yet that it is none; and
+whenever machines are cut off, they write there.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +23,9 @@ KEYS: Final = tuple(f"{MARKER}-{number}" for number in range(1, 6))
 
 PULSE_NS: Final = 1_100 * NANOSECONDS_PER_MILLISECOND
 SPREAD_NS: Final = 6 * NANOSECONDS_PER_MILLISECOND
+RUSH_NS: Final = 120 * NANOSECONDS_PER_MILLISECOND
+"""So long after a new leader was elected the clients' rush is over."""
+_RUSH_CAS_SHARE: Final = 0.6
 PATIENCE_NS: Final = 4 * NANOSECONDS_PER_SECOND
 _READ_SHARE: Final = 0.4
 _CAS_SHARE: Final = 0.2
@@ -73,6 +79,7 @@ class Workload:
         "_busy",
         "_random",
         "_token",
+        "_until_ns",
         "_values",
         "_versions",
         "_world",
@@ -86,6 +93,7 @@ class Workload:
         self._world = world
         self._random = world.streams.stream("workload")
         self._token = ""
+        self._until_ns = 0
         self._busy: dict[str, _Pending] = {}
         self._values = 0
         self._versions: dict[tuple[str, str], int] = {}
@@ -97,6 +105,7 @@ class Workload:
     def begin(self, token: str, until_ns: int) -> None:
         """Let the clients act until that time, with a token that may do what they do."""
         self._token = token
+        self._until_ns = until_ns
         self._world.at(self._world.time_ns, self._pulse, until_ns, None)
 
     def _pulse(self, until_ns: int, _nothing: None) -> None:
@@ -108,6 +117,35 @@ class Workload:
             world.at(begin_ns, self._act, client, None)
         pause_ns = PULSE_NS // 2 + self._random.randrange(PULSE_NS)
         world.at(world.time_ns + pause_ns, self._pulse, until_ns, None)
+
+    def rush(self, former: str, leader: str) -> None:
+        """Let clients act at a new leader's machine and at the former one's."""
+        world = self._world
+        if world.time_ns >= self._until_ns:
+            return
+        for number, client in enumerate(CLIENTS):
+            begin_ns = world.time_ns + self._random.randrange(RUSH_NS)
+            world.at(begin_ns, self._rush_one, client, leader if number % 3 == 0 else former)
+
+    def crowd(self, machines: Sequence[str]) -> None:
+        """Let half of the clients write at these machines, which others may leave behind."""
+        world = self._world
+        if world.time_ns >= self._until_ns:
+            return
+        for client in CLIENTS[::2]:
+            begin_ns = world.time_ns + self._random.randrange(RUSH_NS)
+            world.at(begin_ns, self._write_one, client, self._random.choice(machines))
+
+    def _write_one(self, client: str, node: str) -> None:
+        key = self._random.choice(KEYS)
+        if client not in self._busy:
+            self.operate(client, node, key, "write")
+
+    def _rush_one(self, client: str, node: str) -> None:
+        kind: OperationKind = "cas" if self._random.random() < _RUSH_CAS_SHARE else "read"
+        key = self._random.choice(KEYS)
+        if client not in self._busy:
+            self.operate(client, node, key, kind)
 
     # -- KV ---------------------------------------------------------------------------------
 

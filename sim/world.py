@@ -7,10 +7,11 @@ Must not know what clients ask or what is checked: a workload and invariants are
 import hashlib
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from core import effects, events
 from core.moment import NANOSECONDS_PER_SECOND
+from core.node.member import Node
 from core.node.messages import Message, decode_message, encode_message
 from core.request import Request, Response
 from core.settings import Settings
@@ -24,6 +25,7 @@ from sim.faults import (
     Crash,
     DiskFull,
     LinkFault,
+    Partition,
     Pause,
     SlowDisk,
     Stop,
@@ -31,6 +33,7 @@ from sim.faults import (
 )
 from sim.host import Host
 from sim.network import Network
+from sim.observer import Observer
 from sim.plan import Plan
 from sim.streams import SeededEntropy, Streams
 from sim.timeline import TraceRecord
@@ -40,55 +43,9 @@ RECODED_SHARE: Final = 0.25
 
 EVENTS_MAX: Final = 2_000_000
 """Events of one run; a run that needs more does not end by itself."""
+_UNHASHED_MAX: Final = 256
+"""Messages and answers that wait to be hashed together, which costs less than one by one."""
 _CLOCK_OFFSET_NS_MAX: Final = 1_000 * NANOSECONDS_PER_SECOND
-
-
-class Observer(Protocol):
-    """What watches the members."""
-
-    def after_turn(self, world: "World", host: Host) -> None:
-        """Look at a member after its turn; raise if an invariant is broken."""
-        ...
-
-    def started(self, world: "World", host: Host) -> None:
-        """A member was started."""
-        ...
-
-    def crashed(self, world: "World", host: Host) -> None:
-        """A member has crashed."""
-        ...
-
-    def sent(
-        self, world: "World", host: Host, receiver: str, message: Message, data: bytes
-    ) -> None:
-        """A member sends a message, which is encoded as `data`."""
-        ...
-
-    def wrote(self, world: "World", host: Host, data: bytes) -> None:
-        """A member writes into its log."""
-        ...
-
-    def synced(self, world: "World", host: Host) -> None:
-        """What a member wrote into its log is durable."""
-        ...
-
-    def based(self, world: "World", host: Host) -> None:
-        """A member's base has changed."""
-        ...
-
-    def recorded(self, world: "World", host: Host, lines: bytes) -> None:
-        """A member has appended audit records."""
-        ...
-
-    def asked(self, world: "World", question: "Question") -> None:
-        """A client asks."""
-        ...
-
-    def answered(
-        self, world: "World", host: Host, question: "Question", effect: effects.Answer
-    ) -> None:
-        """A member has answered a request."""
-        ...
 
 
 class Question:
@@ -97,7 +54,7 @@ class Question:
     Attributes:
         handle: names it at the member that was asked.
         client: who asks.
-        node: whom.
+        node: the machine that is asked.
         request: what.
         patience_ns: how long it waits for the answer.
         asked_ns: since when, in virtual time.
@@ -130,16 +87,20 @@ class World:
 
     Attributes:
         time_ns: virtual time since the start of the run.
-        hosts: the members by name.
-        leader: who led last, or the first member.
-        terms: terms in which there was a leader, with its name.
+        hosts: the machines by name, each with the member that lives there.
+        members: the same by node id; a machine that is wiped houses another member after.
+        leader: the machine of who led last, or the first machine.
+        terms: terms in which there was a leader, with its node id.
         counts: how often things happened, by name.
-        failure: what went wrong, or empty.
+        look: the observer's look at a member after its turn.
+        on_leader: told of each new leader: the machine of the former one, and its own.
+        on_cut: told of the machines on one side of a partition.
     """
 
     __slots__ = (
         "_heap",
         "_keeps_trace",
+        "_look_at_message",
         "_network",
         "_observer",
         "_process",
@@ -147,9 +108,14 @@ class World:
         "_recodes",
         "_sequence",
         "_trace_hash",
+        "_unhashed",
         "counts",
         "hosts",
         "leader",
+        "look",
+        "members",
+        "on_cut",
+        "on_leader",
         "plan",
         "records",
         "streams",
@@ -172,14 +138,19 @@ class World:
         self.time_ns = 0
         self.leader = plan.nodes[0]
         self.terms: dict[int, str] = {}
-        self.counts = {"flushes": 0, "snapshots": 0, "messages": 0, "faults": 0, "turns": 0}
+        self.counts = {"flushes": 0, "snapshots": 0, "messages": 0, "faults": 0, "installs": 0}
+        self.on_leader: Callable[[str, str], None] = _ignore_leader
+        self.on_cut: Callable[[Sequence[str]], None] = _ignore_cut
         self.records: list[TraceRecord] = []
         self._keeps_trace = keeps_trace
         self._observer = observer
+        self.look = observer.after_turn
+        self._look_at_message = observer.sent
         self._heap: list[tuple[int, int, Callable[[Any, Any], None], Any, Any]] = []
         self._sequence = 0
         self._questions: dict[int, Question] = {}
         self._trace_hash = hashlib.blake2b(digest_size=16)
+        self._unhashed: list[bytes] = []
         self._process = streams.stream("process")
         self._recodes = self._process.random() < RECODED_SHARE
         self._network = Network(streams, plan.nodes, clients)
@@ -194,6 +165,7 @@ class World:
             )
             for name in plan.nodes
         }
+        self.members = dict(self.hosts)
         for fault in plan.faults:
             self.at(fault.at_ns, self._begin_fault, fault, None)
         self.at(plan.healed_at_ns, self._heal, None, None)
@@ -222,22 +194,32 @@ class World:
     # -- messages ---------------------------------------------------------------------------
 
     def send(self, source: Host, receiver: str, message: Message) -> None:
-        """Hand a message of a member to the network."""
-        host = self.hosts.get(receiver)
-        if host is None:
-            return
-        sender = source.name
+        """Hand a message of a member to the network.
+
+        As in production it goes nowhere unless both have credentials, nor to a member that the
+        sender has seen removed.
+        """
+        host = self.members.get(receiver)
         encoded = encode_message(message)
-        self._trace_hash.update(encoded)
-        self._observer.sent(self, source, receiver, message, encoded)
+        self._look_at_message(self, source, receiver, message, encoded)
+        if host is None or not (source.certificate and host.certificate):
+            return
+        if receiver in source.removed:
+            return
+        unhashed = self._unhashed
+        unhashed.append(encoded)
+        if len(unhashed) >= _UNHASHED_MAX:
+            self._hash_all()
         if self._recodes:
             message = decode_message(encoded)
         if self._keeps_trace:
-            self.trace(sender, "send", lambda: f"to {receiver}: {message}")
-        event = events.Received(sender, message)
+            self.trace(source.name, "send", lambda: f"to {receiver}: {message}")
+        event = events.Received(source.name, message)
         self.counts["messages"] += 1
-        for arrival_ns in self._network.arrivals(sender, receiver, self.time_ns):
-            self.at(arrival_ns, host.deliver, host.lives, event)
+        arrivals = self._network.arrivals(source.machine, host.machine, self.time_ns)
+        for arrival_ns in arrivals:
+            self._sequence += 1
+            heappush(self._heap, (arrival_ns, self._sequence, host.receive, host.lives, event))
 
     # -- requests ---------------------------------------------------------------------------
 
@@ -249,7 +231,7 @@ class World:
         patience_ns: int,
         done: Callable[[Response], None],
     ) -> None:
-        """Send a client's request to a member; `done` is called at most once, if ever."""
+        """Send a client's request to a machine; `done` is called at most once, if ever."""
         self._sequence += 1
         handle = self._sequence
         question = Question(handle, client, node, request, patience_ns, self.time_ns, done)
@@ -280,11 +262,11 @@ class World:
         if question is None:
             return
         self._observer.answered(self, host, question, effect)
-        self._trace_hash.update(effect.response.body)
+        self._unhashed.append(effect.response.body)
         if self._keeps_trace:
             text = effect.response
             self.trace(host.name, "answer", lambda: f"{question.client}: {text}")
-        for arrival_ns in self._network.arrivals(host.name, question.client, self.time_ns)[:1]:
+        for arrival_ns in self._network.arrivals(host.machine, question.client, self.time_ns)[:1]:
             self.at(arrival_ns, self._arrive, question, effect.response)
 
     def _arrive(self, question: Question, response: Response) -> None:
@@ -292,15 +274,20 @@ class World:
 
     # -- observation ------------------------------------------------------------------------
 
-    def after_turn(self, host: Host) -> None:
-        """Have a member looked at after its turn."""
-        self.counts["turns"] += 1
-        node = host.node
-        leads = node is not None and node.raft.leadership is not None
-        if node is not None and leads and node.raft.term not in self.terms:
-            self.terms[node.raft.term] = host.name
-            self.leader = host.name
-        self._observer.after_turn(self, host)
+    def changed(self, host: Host, node: Node) -> None:
+        """Notice a new leader among the members whose consensus state has changed."""
+        raft = node.raft
+        if raft.leadership is not None and raft.term not in self.terms:
+            self.terms[raft.term] = host.name
+            former, self.leader = self.leader, host.machine
+            self.on_leader(former, host.machine)
+
+    def installed(self, host: Host, former: str) -> None:
+        """Know the member that a machine houses from now on; `former` is no more."""
+        self.counts["installs"] += 1
+        self.members.pop(former)
+        self.members[host.name] = host
+        self.trace(host.name, "install", lambda: f"in the place of {former}")
 
     def started(self, host: Host) -> None:
         """Tell the observers that a member was started."""
@@ -335,9 +322,14 @@ class World:
 
     def trace_hash(self) -> str:
         """Return a hash over all messages and answers so far."""
+        self._hash_all()
         final = self._trace_hash.copy()
         final.update(repr((self.time_ns, self._sequence, sorted(self.terms.items()))).encode())
         return final.hexdigest()
+
+    def _hash_all(self) -> None:
+        self._trace_hash.update(b"".join(self._unhashed))
+        self._unhashed.clear()
 
     # -- faults -----------------------------------------------------------------------------
 
@@ -347,6 +339,8 @@ class World:
         self.trace("", "fault", lambda: str(fault))
         if isinstance(fault, LinkFault):
             self._network.begin(fault)
+            if isinstance(fault, Partition):
+                self.on_cut(fault.left)
         else:
             for name in fault.nodes:
                 self._begin_node_fault(self.hosts[name], fault)
@@ -397,3 +391,11 @@ class World:
         self._network.heal()
         for host in self.hosts.values():
             host.disk.heal()
+
+
+def _ignore_leader(_former: str, _leader: str) -> None:
+    """Take note of nothing."""
+
+
+def _ignore_cut(_machines: Sequence[str]) -> None:
+    """Take note of nothing."""

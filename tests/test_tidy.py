@@ -13,6 +13,11 @@ Rule = Callable[[Source], Iterator[Finding]]
 
 NOT_MIRRORS: Final = {
     "tests/server/test_cluster.py": "three server processes together",
+    "tests/server/test_cluster_kills.py": "nodes killed under concurrent clients",
+    "tests/server/test_cluster_machines.py": "three machines by the command line",
+    "tests/server/test_cluster_reads.py": "what each node of a cluster answers",
+    "tests/server/test_cluster_refusals.py": "processes that cannot run as told",
+    "tests/server/test_cluster_stop.py": "an orderly stop under load",
     "tests/test_conftest.py": "what pytest does here beyond pytest",
     "tests/test_purity.py": "all of core",
     "tests/test_tidy.py": "all of the project",

@@ -23,6 +23,7 @@ from core.effects import (
 )
 from core.engines.call import RequestError
 from core.entropy import Entropy
+from core.events import ClusterAnswered
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
 from core.raft.configuration import decode
@@ -35,6 +36,7 @@ PROOFS_MAX: Final = 60
 """How often a proof is repeated that the cluster could not look at."""
 PROOF_RETRY_NS: Final = NANOSECONDS_PER_SECOND
 
+_SUPERSEDED: Final = failure(400, "another request to join has taken the place of this one")
 _OK: Final = 200
 _CALLERS_FAULT: Final = range(400, 500)
 
@@ -82,9 +84,11 @@ class Admission:
         "_info",
         "_key",
         "_proofs_left",
+        "_question",
         "_request",
         "_ticket",
         "_unseal_challenge",
+        "_welcomed",
         "config",
         "deadline_ns",
     )
@@ -100,6 +104,8 @@ class Admission:
         self._challenge = b""
         self._unseal_challenge: tuple[bytes, bytes] | None = None
         self._proofs_left = 0
+        self._welcomed = False
+        self._question = 0
         self.config: seal.SealConfig | None = None
         self.deadline_ns = NEVER
 
@@ -109,7 +115,10 @@ class Admission:
         return self._address is not None
 
     def ask(self, handle: int, body: dict[str, Any], effects: list[Effect]) -> Response | None:
-        """Ask the cluster at `leader_api_addr` for a challenge."""
+        """Ask the cluster at `leader_api_addr` for a challenge.
+
+        What was asked before counts no more, whether it was answered or not.
+        """
         address = ClusterAddress(
             _text(body, "leader_api_addr"),
             _text(body, "leader_ca_cert"),
@@ -129,7 +138,12 @@ class Admission:
             authority.public_key(self._key),
             body.get("non_voter") is True,
         )
+        if self._handle:
+            effects.append(Answer(self._handle, _SUPERSEDED))
         self._address = address
+        self._challenge = b""
+        self._unseal_challenge = None
+        self._welcomed = False
         self._handle = handle
         self.config = None
         self.deadline_ns = NEVER
@@ -141,12 +155,17 @@ class Admission:
             "public_key": base64.b64encode(self._request.public_key).decode(),
             "non_voter": self._request.stays_learner,
         }
-        effects.append(AskCluster(address, joining.CHALLENGE_PATH, encode(question)))
+        self._ask(address, joining.CHALLENGE_PATH, encode(question), effects)
         return None
 
-    def answered(self, path: str, response: Response, now_ns: int, effects: list[Effect]) -> None:
-        """Take in the cluster's answer."""
-        if self._address is None or self._request is None:
+    def _ask(self, address: ClusterAddress, path: str, body: bytes, effects: list[Effect]) -> None:
+        self._question += 1
+        effects.append(AskCluster(self._question, address, path, body))
+
+    def answered(self, answer: ClusterAnswered, now_ns: int, effects: list[Effect]) -> None:
+        """Take in the cluster's answer to the latest question; earlier ones have been replaced."""
+        path, response = answer.path, answer.response
+        if self._address is None or self._request is None or answer.question != self._question:
             return
         if response.status != _OK:
             # It may have no leader now, or be taking in another joiner; a proof stays good.
@@ -169,7 +188,10 @@ class Admission:
             self._give_up(str(error), effects)
 
     def prove(self, unseal_key: bytes, effects: list[Effect]) -> None:
-        """Open the challenge with the unseal key and return it to the cluster.
+        """Open the challenge with the unseal key and return it to the cluster, once.
+
+        Whoever gives the shares again while that is under way, or after it, changes nothing: a
+        proof that came late would let the node in again after it has been removed.
 
         Raises:
             WrongKey: this is not the unseal key of that cluster.
@@ -178,9 +200,10 @@ class Admission:
             raise WrongKey("this node has not asked to join a cluster")
         context = joining.context_of(self._request)
         challenge = seal.open_challenge(unseal_key, self._challenge, context)
-        self._unseal_challenge = (unseal_key, challenge)
-        self._proofs_left = PROOFS_MAX
-        self._send_proof(effects)
+        if self._unseal_challenge is None and not self._welcomed:
+            self._unseal_challenge = (unseal_key, challenge)
+            self._proofs_left = PROOFS_MAX
+            self._send_proof(effects)
 
     def tick(self, now_ns: int, effects: list[Effect]) -> None:
         """Repeat a proof that the cluster could not look at."""
@@ -194,7 +217,7 @@ class Admission:
         self._proofs_left -= 1
         _, challenge = self._unseal_challenge
         proof = {"ticket": self._ticket, "answer": base64.b64encode(challenge).decode()}
-        effects.append(AskCluster(self._address, joining.ANSWER_PATH, encode(proof)))
+        self._ask(self._address, joining.ANSWER_PATH, encode(proof), effects)
 
     def _take_challenge(self, answer: _Challenge, effects: list[Effect]) -> None:
         numbers = answer.seal_config
@@ -218,8 +241,10 @@ class Admission:
         )
         effects.append(AdmitPeers(decode(welcome.configuration)))
         self._unseal_challenge = None
+        self._welcomed = True
 
     def _give_up(self, reason: str, effects: list[Effect]) -> None:
+        self._unseal_challenge = None
         effects.append(Report("could not join the cluster", {"reason": reason}))
         if self._handle:
             effects.append(Answer(self._handle, failure(500, f"failed to join: {reason}")))

@@ -13,13 +13,14 @@ class Auditing:
     """What is to be appended, and who waits for it.
 
     Attributes:
+        lines: what is recorded in this turn.
         count: how many requests wait.
     """
 
-    __slots__ = ("_held", "_held_now", "_lines", "_sequence", "count")
+    __slots__ = ("_held", "_held_now", "_sequence", "count", "lines")
 
     def __init__(self) -> None:
-        self._lines: list[AuditLines] = []
+        self.lines: list[AuditLines] = []
         self._sequence = 0
         self._held_now: list[Waiting] = []
         self._held: dict[int, list[Waiting]] = {}
@@ -28,7 +29,7 @@ class Auditing:
     def record(self, lines: AuditLines) -> None:
         """Have lines appended at the end of this turn."""
         if lines:
-            self._lines.append(lines)
+            self.lines.append(lines)
 
     def hold(self, waiting: Waiting) -> None:
         """Let a request wait until what is recorded in this turn has been appended."""
@@ -50,12 +51,10 @@ class Auditing:
         return everything
 
     def end_turn(self, effects: list[Effect]) -> None:
-        """Ask for one append of all the records of this turn, before its answers."""
-        if not self._lines:
-            return
+        """Ask for one append of all the records of this turn, of which there are some."""
         self._sequence += 1
         if self._held_now:
             self._held[self._sequence] = self._held_now
             self._held_now = []
-        effects.insert(0, AppendAudit(self._sequence, merge_lines(self._lines)))
-        self._lines = []
+        effects.insert(0, AppendAudit(self._sequence, merge_lines(self.lines)))
+        self.lines = []

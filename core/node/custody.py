@@ -41,7 +41,7 @@ from core.vault.vault import Vault
 JOIN_PATH: Final = "sys/storage/raft/join"
 
 
-class _Initialising:
+class Initialising:
     """An initialisation under way."""
 
     __slots__ = ("beginning", "config", "handle", "index")
@@ -60,10 +60,10 @@ class Custody:
         condition: how it stands, for anybody who asks.
         vault: what the node has been opened to; None while it is sealed.
         admission: its way into a cluster.
+        beginning: the cluster that is being begun here, if one is.
     """
 
     __slots__ = (
-        "_beginning",
         "_entropy",
         "_followed",
         "_info",
@@ -76,6 +76,7 @@ class Custody:
         "_store",
         "_unseal_key",
         "admission",
+        "beginning",
         "condition",
         "vault",
     )
@@ -91,7 +92,7 @@ class Custody:
         self._progress: seal.UnsealProgress | None = None
         self._unseal_key = b""
         self._root_key = b""
-        self._beginning: _Initialising | None = None
+        self.beginning: Initialising | None = None
         self.admission = Admission(info, entropy)
         self.condition = status.Condition()
         self.vault: Vault | None = None
@@ -151,10 +152,10 @@ class Custody:
     ) -> Response | None:
         if self.condition.config is not None or self.admission.under_way or self._has_cluster():
             raise RequestError(400, "Vault is already initialized")
-        if self._beginning is not None:
+        if self.beginning is not None:
             raise RequestError(400, "initialization is already under way")
         config = initialising.seal_config(bodies.decode(request.body))
-        self._beginning = _Initialising(handle, config)
+        self.beginning = Initialising(handle, config)
         member = Member(self._info.name, self._info.cluster_address, self._info.api_address)
         membership.bootstrap(self._raft, member, now.monotonic_ns)
         return None
@@ -164,14 +165,9 @@ class Custody:
         others = [node for node in self._raft.configuration.members if node != self._raft.node]
         return bool(others) or self._raft.snapshot_floor > 0
 
-    @property
-    def initialising(self) -> bool:
-        """Whether a cluster is being begun here."""
-        return self._beginning is not None
-
     def proceed(self, now: Now, effects: list[Effect]) -> None:
         """Go on with an initialisation: once this node leads, store what a cluster begins with."""
-        beginning = self._beginning
+        beginning = self.beginning
         leadership = self._raft.leadership
         if beginning is None or leadership is None:
             return
@@ -192,7 +188,7 @@ class Custody:
             beginning.index = self._raft.append(KIND_WRITES, write_set.encode(made.writes))
         elif applied_index >= beginning.index:
             made = beginning.beginning
-            self._beginning = None
+            self.beginning = None
             effects.append(IssueIdentity(made.certificate, made.key, made.authority, made.cluster))
             effects.append(Answer(beginning.handle, made.response))
             # Whoever holds the shares has to open it first, as after any start.
@@ -342,7 +338,7 @@ class Custody:
     def _join(
         self, handle: int, request: Request, _now: Now, effects: list[Effect]
     ) -> Response | None:
-        if self.condition.config is not None or self._beginning is not None:
+        if self.condition.config is not None or self.beginning is not None:
             raise RequestError(400, "this node belongs to a cluster already")
         return self.admission.ask(handle, bodies.decode(request.body), effects)
 

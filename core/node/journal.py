@@ -42,15 +42,16 @@ class Journal:
 
     Attributes:
         writer: where the next batch goes.
+        held: messages that wait until something is durable.
         due_ns: when a refused segment is asked for again (monotonic).
     """
 
-    __slots__ = ("_held", "_retry_ns", "_under_way", "_waits_for_term", "due_ns", "writer")
+    __slots__ = ("_retry_ns", "_under_way", "_waits_for_term", "due_ns", "held", "writer")
 
     def __init__(self, writer: Writer, retry_ns: int) -> None:
         self.writer = writer
         self._under_way: _Batch | None = None
-        self._held: list[Outgoing] = []
+        self.held: list[Outgoing] = []
         self._waits_for_term = False
         self._retry_ns = retry_ns
         self.due_ns = NEVER
@@ -117,9 +118,9 @@ class Journal:
     def release(self, raft: Raft) -> list[Outgoing]:
         """Return the messages that may leave now: those of this turn, and those held back."""
         gathered = raft.outbox
-        if self._held:
-            gathered = [*self._held, *gathered]
-            self._held = []
+        if self.held:
+            gathered = [*self.held, *gathered]
+            self.held = []
         elif not gathered:
             return gathered
         raft.outbox = []
@@ -141,7 +142,7 @@ class Journal:
             or raft.hard_state_changed
             or outgoing.durable_index > raft.log.stable_index
         ):
-            self._held.append(outgoing)
+            self.held.append(outgoing)
         else:
             ready.append(outgoing)
 

@@ -39,13 +39,14 @@ class Node:
         raft: its consensus state, for those who watch.
         store: its replicated state, for those who watch.
         info: what it was told about itself.
+        deadline_ns: when the next turn is due even if nothing happens (monotonic).
     """
 
     __slots__ = (
         "_administration",
         "_admitted",
+        "_begun",
         "_custody",
-        "_due_ns",
         "_effects",
         "_halted",
         "_journal",
@@ -57,6 +58,7 @@ class Node:
         "_settings",
         "_stopping",
         "_upkeep",
+        "deadline_ns",
         "info",
         "raft",
         "store",
@@ -105,8 +107,9 @@ class Node:
         self._led = False
         self._stopping = False
         self._halted = False
+        self._begun = False
         self._quiet = False
-        self._due_ns = now.monotonic_ns
+        self.deadline_ns = now.monotonic_ns
 
     # -- the face ---------------------------------------------------------------------------
 
@@ -122,28 +125,30 @@ class Node:
         self._effects = effects
         self._now = now
         try:
-            if self.raft.leadership is not None:
-                self.raft.wall(now.wall_ns)
+            raft = self.raft
+            if raft.leadership is not None and now.wall_ns > raft.wall_ns:
+                raft.wall_ns = now.wall_ns
             self._serving.begin_turn(now, effects)
-            self._quiet = bool(taken)
+            self._quiet = self._begun
             for event in taken:
                 self._HANDLERS[type(event)](self, event)
-            if self._quiet and now.monotonic_ns < self._due_ns:
-                if self.raft.outbox:
+            if self._quiet and (now.monotonic_ns < self.deadline_ns or not self._is_due(now)):
+                if raft.outbox:
                     self._release(now, effects)
                 self._serving.end_turn()
             else:
+                self._begun = True
                 self._end_turn(now, effects)
-                self._due_ns = self._next_due_ns()
+                self.deadline_ns = self._next_due_ns()
         except InvariantBroken as broken:
             self._halted = True
             return [Halt(f"an invariant is broken: {broken}")]
         return effects
 
-    @property
-    def deadline_ns(self) -> int:
-        """When the next turn is due even if nothing happens (monotonic)."""
-        return self._due_ns
+    def _is_due(self, now: Now) -> bool:
+        """Tell whether anything is due after all: a quiet turn does not put off the deadline."""
+        self.deadline_ns = self._next_due_ns()
+        return now.monotonic_ns >= self.deadline_ns
 
     def _next_due_ns(self) -> int:
         upkeep = self._upkeep
@@ -176,11 +181,8 @@ class Node:
         elif isinstance(message, Forwarded):
             self._quiet = False
             self._serving.take_forwarded(message)
-        else:
-            raft = self.raft
-            if self._quiet and not dispatch.is_routine(raft, event.sender, message):
-                self._quiet = False
-            dispatch.step(raft, event.sender, message, self._now.monotonic_ns)
+        elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):
+            self._quiet = False
 
     def _asked(self, event: events.Asked) -> None:
         request = event.request
@@ -238,9 +240,7 @@ class Node:
 
     def _cluster_answered(self, event: events.ClusterAnswered) -> None:
         self._quiet = False
-        self._custody.admission.answered(
-            event.path, event.response, self._now.monotonic_ns, self._effects
-        )
+        self._custody.admission.answered(event, self._now.monotonic_ns, self._effects)
 
     def _stop_asked(self, _event: events.StopAsked) -> None:
         self._quiet = False
@@ -259,17 +259,18 @@ class Node:
         journal = self._journal
         serving = self._serving
         now_ns = now.monotonic_ns
-        if now_ns >= self._due_ns:
+        if now_ns >= self.deadline_ns:
             self._tick(now_ns, effects)
-        self._release(now, effects)
+        if raft.outbox or journal.held:
+            self._release(now, effects)
         # What waits for an index must be told of lost leadership before that index is applied:
         # the entry there may be another leader's by now.
         self._notice_leader(now, effects)
         if self.store.applied_index < raft.commit:
             self._apply(now, effects)
-        if self._custody.initialising:
+        if self._custody.beginning is not None:
             self._custody.proceed(now, effects)
-        self._notice_leader(now, effects)
+            self._notice_leader(now, effects)
         serving.proceed()
         if raft.leadership is not None:
             if raft.configuration.learners:
@@ -283,10 +284,12 @@ class Node:
             self._seal(now, effects)
         journal.prepare(now_ns, effects)
         journal.write(raft, now_ns, effects)
-        self._release(now, effects)
-        if raft.configuration is not self._admitted:
+        if raft.outbox:
+            self._release(now, effects)
+        removed = self._upkeep.take_removed()
+        if removed or raft.configuration is not self._admitted:
             self._admitted = raft.configuration
-            effects.append(AdmitPeers(raft.configuration))
+            effects.append(AdmitPeers(raft.configuration, removed))
         serving.end_turn()
 
     def _release(self, now: Now, effects: list[Effect]) -> None:

@@ -120,7 +120,7 @@ class Serving:
         Who has declined a call leads no more in that term: it is not asked again and again.
         """
         raft = self._raft
-        if self._unled:
+        if self._unled.waiting:
             leader = (raft.leader, raft.term)
             follows = raft.leader and raft.leadership is None and leader != self._declined
             if follows or self._leads():
@@ -151,7 +151,8 @@ class Serving:
 
     def end_turn(self) -> None:
         """Have this turn's audit records appended before its answers leave."""
-        self._auditing.end_turn(self._effects)
+        if self._auditing.lines:
+            self._auditing.end_turn(self._effects)
 
     @property
     def deadline_ns(self) -> int:
@@ -219,7 +220,7 @@ class Serving:
         return now_ns + patience_ns, now_ns + min(patience_ns, self._settings.leader_patience_ns)
 
     def _crowded(self) -> bool:
-        waiting = len(self._unled) + len(self._calls) + self._reads.count
+        waiting = len(self._unled.waiting) + len(self._calls) + self._reads.count
         waiting += self._auditing.count + self._committing.count
         return waiting >= self._settings.requests.waiting_max
 
@@ -238,7 +239,18 @@ class Serving:
 
     def _await_leader(self, waiting: Waiting) -> None:
         self.touched = True
-        self._unled.add(waiting)
+        if waiting.peer and self._raft.leadership is None:
+            self._decline(waiting)
+        else:
+            self._unled.add(waiting)
+
+    def _decline(self, waiting: Waiting) -> None:
+        """Hand a request back to the member that passed it on; it was not executed.
+
+        That member waits for the next leader as well as this node could, which may be stopping.
+        """
+        declined = Forwarded(waiting.incarnation, waiting.call, None)
+        self._effects.append(Send(waiting.peer, declined))
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -292,8 +304,7 @@ class Serving:
         elif raft.leadership is not None or not raft.leader:
             self._await_leader(waiting)
         elif waiting.peer:
-            refusal = Forwarded(waiting.incarnation, waiting.call, None)
-            self._effects.append(Send(waiting.peer, refusal))
+            self._decline(waiting)
         else:
             self._forward(waiting)
 
@@ -449,6 +460,8 @@ class Serving:
                 self._conclude(entry.waiting, outcome)
             else:
                 self._await_leader(entry.waiting)
+        for waiting in self._unled.take_all():
+            self._await_leader(waiting)
 
     def drop_all(self, response: Response) -> None:
         """Answer everything that waits: this node is sealed or stops."""

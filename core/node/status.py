@@ -5,6 +5,7 @@ from typing import Any, Final
 from core.barrier.seal import SealConfig
 from core.moment import Now
 from core.node.info import API_VERSION, BUILD_DATE, NodeInfo
+from core.raft.configuration import Member
 from core.raft.state import Raft
 from core.request import Request, Response
 from core.store.store import Store
@@ -173,6 +174,10 @@ def _is_code(text: str) -> bool:
     return text in _CODE_TEXTS
 
 
+def _cluster_url(member: Member) -> str:
+    return f"https://{member.cluster_address}"
+
+
 def leader(condition: Condition, info: NodeInfo, raft: Raft, store: Store) -> Response:
     """Return the answer to `sys/leader`."""
     if condition.sealed:
@@ -184,7 +189,7 @@ def leader(condition: Condition, info: NodeInfo, raft: Raft, store: Store) -> Re
         "is_self": leads,
         "active_time": format_ns(condition.active_since_ns) if leads else "0001-01-01T00:00:00Z",
         "leader_address": member.api_address if member is not None else "",
-        "leader_cluster_address": member.cluster_address if member is not None else "",
+        "leader_cluster_address": _cluster_url(member) if member is not None else "",
         "performance_standby": False,
         "performance_standby_last_remote_wal": 0,
         "raft_committed_index": raft.commit,

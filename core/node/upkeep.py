@@ -11,6 +11,7 @@ from core.effects import Effect, FlushBase, ReplaceBase, Report, StageSnapshot
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.journal import Journal
 from core.raft import membership, snapshot
+from core.raft.configuration import decode
 from core.raft.entry import KIND_CONFIGURATION, Entry
 from core.raft.state import NEVER, Raft
 from core.settings import StoreSettings
@@ -35,6 +36,7 @@ class Upkeep:
         "_flushing",
         "_journal",
         "_raft",
+        "_removed",
         "_replacing",
         "_settings",
         "_store",
@@ -54,6 +56,7 @@ class Upkeep:
         self.retry_due_ns = NEVER
         self._waiting_meta: BaseMeta | None = None
         self._replacing = 0
+        self._removed: list[str] = []
         self.sweep_due_ns = NEVER
 
     # -- flushing ---------------------------------------------------------------------------
@@ -62,6 +65,8 @@ class Upkeep:
         """Take note of where the applied state stands."""
         meta = self.applied_meta
         is_configuration = entry.kind == KIND_CONFIGURATION
+        if is_configuration:
+            self._notice_removals(meta.configuration, entry.data)
         self.applied_meta = BaseMeta(
             entry.index,
             entry.term,
@@ -69,6 +74,16 @@ class Upkeep:
             entry.wall_ns,
             meta.void_through,
         )
+
+    def _notice_removals(self, former: bytes, latter: bytes) -> None:
+        """Take note of who is a member no more; both configurations are committed."""
+        members = decode(latter).members
+        self._removed += [node for node in decode(former).members if node not in members]
+
+    def take_removed(self) -> tuple[str, ...]:
+        """Return whose removal has been seen since this was asked last."""
+        removed, self._removed = tuple(self._removed), []
+        return removed
 
     def flush(self, effects: list[Effect]) -> None:
         """Begin a flush if enough has gathered, or if a peer waits for a newer base."""
@@ -162,7 +177,9 @@ class Upkeep:
         self._replacing = 0
         self._store.replaced()
         snapshot.replaced(self._raft, snapshot_id)
+        former = self.applied_meta
         self.applied_meta = self._store.base.meta
+        self._notice_removals(former.configuration, self.applied_meta.configuration)
         self._journal.drop(self._store.base.meta.index + 1, effects)
         effects.append(Report("a snapshot was installed", {"index": self.applied_meta.index}))
 

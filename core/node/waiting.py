@@ -42,28 +42,25 @@ class WaitingQueue:
     """Requests in the order in which they began to wait.
 
     Attributes:
+        waiting: all of them.
         due_ns: none of them is overdue before this (monotonic). It may be early, since requests
             leave without a search for the next; `take_overdue` makes it exact.
     """
 
-    __slots__ = ("_waiting", "due_ns")
+    __slots__ = ("due_ns", "waiting")
 
     def __init__(self) -> None:
-        self._waiting: deque[Waiting] = deque()
+        self.waiting: deque[Waiting] = deque()
         self.due_ns = NEVER
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._waiting)
 
     def add(self, waiting: Waiting) -> None:
         """Let a request wait."""
-        self._waiting.append(waiting)
+        self.waiting.append(waiting)
         self.due_ns = min(self.due_ns, waiting.due_ns)
 
     def take_all(self) -> deque[Waiting]:
         """Return all of them."""
-        taken, self._waiting = self._waiting, deque()
+        taken, self.waiting = self.waiting, deque()
         self.due_ns = NEVER
         return taken
 

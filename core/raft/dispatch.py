@@ -20,9 +20,10 @@ from core.raft.messages import (
     VoteRequest,
     VoteResponse,
 )
+from core.raft.replication import NOTHING_NEW
 from core.raft.state import Raft, Role
 
-Handler = Callable[[Raft, str, Any, int], None]
+Handler = Callable[[Raft, str, Any, int], object]
 
 _FOLLOWER, _PRE_CANDIDATE, _CANDIDATE, _LEADER = Role
 
@@ -50,23 +51,15 @@ _HANDLERS: Final[dict[tuple[Role, type], Handler]] = {
 use for another's read index, and a candidate is campaigning already."""
 
 
-def step(raft: Raft, sender: str, message: RaftMessage, now_ns: int) -> None:
-    """Take in a peer's message; its rule drops it if it is stale or from a stranger."""
-    handler = _HANDLERS.get((raft.role, type(message)))
-    if handler is not None:
-        handler(raft, sender, message, now_ns)
+def step(raft: Raft, sender: str, message: RaftMessage, now_ns: int) -> bool:
+    """Take in a peer's message; its rule drops it if it is stale or from a stranger.
 
-
-def is_routine(raft: Raft, sender: str, message: RaftMessage) -> bool:
-    """Tell whether nothing but an answer can come of this message.
-
-    Most messages of an idle cluster are such heartbeats and their acknowledgements.
+    Returns:
+        Whether more may come of it than an answer. Heartbeats and their acknowledgements, most
+        messages of an idle cluster, change nothing.
     """
-    if type(message) is AppendRequest:
-        return replication.is_bare_heartbeat(raft, sender, message)
-    if type(message) is AppendResponse:
-        return replication.is_bare_acknowledgement(raft, sender, message)
-    return False
+    handler = _HANDLERS.get((raft.role, type(message)))
+    return handler is not None and handler(raft, sender, message, now_ns) is not NOTHING_NEW
 
 
 def tick(raft: Raft, now_ns: int) -> None:

@@ -5,7 +5,7 @@ from enum import Enum
 
 import msgspec
 
-from core.check import check
+from core.check import InvariantBroken
 from core.store.base import PinnedBase
 
 
@@ -85,12 +85,14 @@ class Progress(msgspec.Struct):
         news = index > self.match
         if news:
             self.match = index
-            self.next = max(self.next, index + 1)
+            if index >= self.next:
+                self.next = index + 1
         if self.mode is Mode.PROBE:
             self.mode = Mode.REPLICATE
             self.next = self.match + 1
         self.probing = False
-        check(self.next > self.match, "a peer is never sent what it has")
+        if self.next <= self.match:
+            raise InvariantBroken("a peer is never sent what it has")
         return news
 
     def refused(self, rejected_index: int, probe_index: int) -> None:

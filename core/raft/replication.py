@@ -1,5 +1,7 @@
 """Replication of the log (Raft paper 5.3), commitment (5.4.2), heartbeats and check-quorum."""
 
+from typing import Final
+
 from core.check import check
 from core.raft import snapshot
 from core.raft.configuration import decode
@@ -7,6 +9,9 @@ from core.raft.entry import KIND_CONFIGURATION, Entry
 from core.raft.messages import AppendRequest, AppendResponse, SnapshotResponse
 from core.raft.progress import Mode, Progress
 from core.raft.state import Leadership, Raft, Role
+
+NOTHING_NEW: Final = "nothing new"
+"""What a rule returns that has changed nothing but an answer, or a timer, may come of."""
 
 # -- as leader --------------------------------------------------------------------------------
 
@@ -110,17 +115,20 @@ def _send_bare_heartbeat(raft: Raft, node: str, peer: Progress, now_ns: int) -> 
     )
 
 
-def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns: int) -> None:
-    """Move a peer's progress, and with it perhaps the commit index."""
+def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns: int) -> str | None:
+    """Move a peer's progress, and with it perhaps the commit index.
+
+    From a peer that has everything and is merely still there comes `NOTHING_NEW`.
+    """
     leadership = raft.leadership
     if message.term > raft.term:
         raft.follow(message.term, "", now_ns)
-        return
+        return None
     if leadership is None or message.term < raft.term:
-        return
+        return None
     peer = leadership.peers.get(sender)
     if peer is None:
-        return
+        return None
     acknowledge(leadership, sender, peer, message.stamp, now_ns)
     peer.electable = message.electable
     peer.snapshot_floor = message.snapshot_floor
@@ -132,24 +140,14 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
         peer.refused(message.index, index)
     elif peer.mode is not Mode.SNAPSHOT:
         check(message.index <= raft.log.last_index, "a peer matches more than its leader has")
-        if peer.accepted(message.index) and message.index > raft.commit:
-            advance_commit(raft, now_ns)
-
-
-def is_bare_acknowledgement(raft: Raft, sender: str, message: AppendResponse) -> bool:
-    """Tell whether this only shows that a peer that has everything is still there."""
-    leadership = raft.leadership
-    if leadership is None or message.term != raft.term or not message.success:
-        return False
-    peer = leadership.peers.get(sender)
-    return (
-        peer is not None
-        and peer.mode is Mode.REPLICATE
-        and message.index <= peer.match == raft.log.last_index
-        and not leadership.reads
-        and leadership.successor == ""
-        and message.snapshot_floor <= leadership.snapshot_floor
-    )
+        was_fed = peer.mode is Mode.REPLICATE
+        if peer.accepted(message.index):
+            if message.index > raft.commit:
+                advance_commit(raft, now_ns)
+        elif was_fed and peer.match == raft.log.last_index:
+            waits = leadership.reads or leadership.successor or peer.snapshot_floor
+            return None if waits else NOTHING_NEW
+    return None
 
 
 def acknowledge(leadership: Leadership, node: str, peer: Progress, stamp: int, now_ns: int) -> None:
@@ -193,30 +191,31 @@ def obey(raft: Raft, sender: str, term: int, now_ns: int) -> bool:
     """Accept the sender as this term's leader; tell whether it is."""
     if term < raft.term:
         return False
-    check(
-        term > raft.term or raft.leadership is None,
-        f"two leaders in term {term}: this node and {sender}",
-    )
     if term > raft.term or raft.role is not Role.FOLLOWER or raft.leader != sender:
+        check(term > raft.term or raft.leadership is None, "this node leads in the same term")
         check(term > raft.term or raft.leader in ("", sender), "two leaders in one term")
         raft.follow(term, sender, now_ns)
     raft.heard(now_ns)
     return True
 
 
-def is_bare_heartbeat(raft: Raft, sender: str, message: AppendRequest) -> bool:
-    """Tell whether this only shows that the leader is still there."""
-    return (
+def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> str | None:
+    """Append what is new, and answer when it is durable.
+
+    From a mere heartbeat of the leader that is followed already comes `NOTHING_NEW`.
+    """
+    is_heartbeat = (
         sender == raft.leader
         and message.term == raft.term
         and raft.role is Role.FOLLOWER
         and not message.entries
         and message.commit <= raft.commit
     )
+    _attach(raft, sender, message, now_ns)
+    return NOTHING_NEW if is_heartbeat else None
 
 
-def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> None:
-    """Append what is new, and answer when it is durable."""
+def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> None:
     if not obey(raft, sender, message.term, now_ns):
         _answer(raft, sender, message, success=False, index=message.previous_index)
         return
@@ -244,7 +243,8 @@ def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: i
     if entries:
         _take_entries(raft, entries)
     raft.matched = max(raft.matched, last_index)
-    commit_to(raft, message.commit)
+    if message.commit > raft.commit:
+        commit_to(raft, message.commit)
     _answer(raft, sender, message, success=True, index=last_index)
 
 

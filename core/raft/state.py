@@ -8,7 +8,7 @@ Messages gather in `outbox`; nothing is sent, stored or applied here.
 
 from collections import deque
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 import msgspec
@@ -28,8 +28,8 @@ NEVER: Final = 1 << 62
 """A deadline that does not come."""
 
 
-class Role(Enum):
-    """What a member is doing."""
+class Role(StrEnum):
+    """What a member is doing; texts, as every message looks for its rule by one."""
 
     FOLLOWER = "follower"
     PRE_CANDIDATE = "pre-candidate"
@@ -301,7 +301,8 @@ class Raft:
         """Count the election timeout from now."""
         self._timer_ns = now_ns
         if self.campaign_due_ns != NEVER:
-            self.campaign_due_ns = max(now_ns + self.timeout_ns, self.abstain_until_ns)
+            due_ns = now_ns + self.timeout_ns
+            self.campaign_due_ns = max(self.abstain_until_ns, due_ns)
 
     def hears_leader(self, now_ns: int) -> bool:
         """Tell whether a leader was heard recently enough to refuse votes (thesis, 4.2.3)."""
@@ -309,8 +310,9 @@ class Raft:
 
     def stamp(self, now_ns: int) -> int:
         """Return a stamp greater than all before, which is the time as far as that allows."""
-        self._stamp = max(now_ns, self._stamp + 1)
-        return self._stamp
+        stamp = self._stamp + 1
+        self._stamp = stamp = max(stamp, now_ns)
+        return stamp
 
     def wall(self, wall_ns: int) -> int:
         """Return the cluster's wall clock, moved on to `wall_ns` if that is later."""

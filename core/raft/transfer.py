@@ -35,14 +35,17 @@ def is_under_way(raft: Raft) -> bool:
 
 
 def proceed(raft: Raft) -> None:
-    """Ask the successor to campaign once it has every entry."""
+    """Ask the successor to campaign once it has every entry and all of them are committed.
+
+    Whoever waits here for an entry that another leader commits would be left in doubt.
+    """
     leadership = raft.leadership
     if leadership is None or leadership.successor == "" or leadership.successor_asked:
         return
     peer = leadership.peers.get(leadership.successor)
     if peer is None:
         give_up(raft)
-    elif peer.match == raft.log.last_index:
+    elif peer.match == raft.log.last_index == raft.commit:
         # The message may arrive late, even after this transfer was given up, and it sets aside
         # the promise that a lease rests on: so there is no lease any more in this term.
         leadership.successor_asked = True

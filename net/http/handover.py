@@ -4,8 +4,7 @@ It owns the way to Hypercorn's machinery for one connection, and its configurati
 know why a connection comes here, nor what the ASGI application does.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
@@ -16,6 +15,7 @@ from hypercorn.trio.worker_context import WorkerContext
 
 from net.http.settings import HEAD_BYTES_MAX, ListenerSettings
 from net.http.statistics import Statistics
+from net.http.wide import AsgiApp
 from net.stream import Transport, TransportStream
 from net.tls import TlsTransport
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 STREAMS_MAX: Final = 100
 """Requests under way in one HTTP/2 connection."""
-
-
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-"""An ASGI application; Starlette and Hypercorn spell its types differently."""
 
 
 class _EncryptedStream(TransportStream):

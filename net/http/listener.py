@@ -9,16 +9,18 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import trio
 
+from net import descriptors
 from net.http.application import Application, Supervised
-from net.http.handover import AsgiApp, Handover
 from net.http.lane import Lane
 from net.http.requests import Client
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
+from net.http.wide import AsgiApp, WideLane
 from net.stream import PlainTransport, Transport
 from net.tls import ServerTls
 
@@ -69,7 +71,8 @@ class Listener:
             host: a name or an address; of a name's addresses the first IPv4 one is taken.
             port: the TCP port, or 0 for a free one.
             application: who answers.
-            build_app: makes the ASGI application that Hypercorn serves of who answers.
+            build_app: makes the ASGI application that Hypercorn serves of who answers; called when
+                the first connection needs it.
             settings: limits and timeouts.
             tls: the TLS side; None for plain TCP.
 
@@ -80,9 +83,11 @@ class Listener:
         self.host, self.port = self._socket.getsockname()[:2]
         self.statistics = Statistics()
         self._settings = settings
+        self._descriptors_end = descriptors.for_clients()
         self._tls = tls
         self._supervised = Supervised(application)
-        self._handover = Handover(build_app(self._supervised), settings, self.statistics)
+        build = partial(build_app, self._supervised)
+        self._wide = WideLane(build, settings, self.statistics)
         self._lane = Lane(application, settings, self.statistics, self._hand_over)
         self._accepting = trio.CancelScope()
         self._drained = trio.Event()
@@ -100,7 +105,7 @@ class Listener:
                 try:
                     await self._drained.wait()
                 finally:
-                    self._handover.close()
+                    self._wide.close()
                     nursery.cancel_scope.cancel()
         finally:
             self.close()
@@ -115,7 +120,7 @@ class Listener:
         with trio.move_on_after(grace_s):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._lane.drain)
-                nursery.start_soon(self._handover.drain)
+                nursery.start_soon(self._wide.drain)
         self._drained.set()
 
     def close(self) -> None:
@@ -146,7 +151,8 @@ class Listener:
         return True
 
     def _admit(self, connected: socket.socket, address: str, port: int) -> None:
-        if len(self._lane) + len(self._handover) >= self._settings.connections_max:
+        too_many = len(self._lane) + len(self._wide) >= self._settings.connections_max
+        if too_many or connected.fileno() >= self._descriptors_end:
             self.statistics.refused += 1
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             connected.close()
@@ -158,7 +164,7 @@ class Listener:
     def _hand_over(self, transport: Transport, received: bytes) -> None:
         assert self._nursery is not None
         self.statistics.handed_over += 1
-        self._nursery.start_soon(self._handover.serve, transport, received)
+        self._nursery.start_soon(self._wide.serve, transport, received)
 
     async def _sweep(self) -> None:
         while True:

@@ -19,6 +19,11 @@ shown only now, and nobody can recover them: hand each to another person. Every
 node starts sealed, and needs {threshold} of them: holdfast operator unseal\
 """
 
+JOINING = """
+These keys are all that is needed. The node now proves to its cluster that it has them, and
+unseals once it has been let in: holdfast status\
+"""
+
 
 @click.group("operator", cls=Group)
 def operator() -> None:
@@ -78,7 +83,14 @@ def unseal(session: Session, /, *, key: str | None, reset: bool) -> None:
     """Give a node one unseal key. Without an argument, ask for it."""
     require(not (reset and key), "-reset takes no key")
     body = {"reset": True} if reset else {"key": session.secret(key, "Unseal Key")}
-    show_seal_status(session, session.client.request("PUT", "sys/unseal", body).body)
+    status = show_seal_status(session, session.client.request("PUT", "sys/unseal", body).body)
+    if not reset and _is_joining(status):
+        session.say(JOINING)
+
+
+def _is_joining(status: dict[str, Any]) -> bool:
+    """Tell whether a node that has nothing to open yet has taken the last key it needs."""
+    return bool(status.get("sealed")) and not (status.get("initialized") or status.get("progress"))
 
 
 @operator.command("seal")

@@ -1,6 +1,6 @@
 """`operator raft`: the members of a cluster."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -8,6 +8,9 @@ from server.arguments import read_file
 from server.flags import Group, flag, option
 from server.output import pairs_table, render_value, table
 from server.session import Session, with_session
+
+JOIN_RETRIES_MAX: Final = 200
+"""How often `-retry` asks again: for five minutes at the pauses that the client makes."""
 
 
 @click.group("raft", cls=Group)
@@ -44,7 +47,7 @@ def _peers_table(config: dict[str, Any]) -> str:
 @option("leader-ca-cert", "Certificates to trust for the leader: PEM text or @FILE.")
 @option("leader-client-cert", "Certificate to show to the leader: PEM text or @FILE.")
 @option("leader-client-key", "Its private key: PEM text or @FILE.")
-@flag("retry", "Let the node go on trying.")
+@flag("retry", "Go on trying for five minutes.")
 @with_session
 def join(
     session: Session,
@@ -66,7 +69,9 @@ def join(
     for name, value in pem.items():
         if value is not None:
             body[name] = read_file(value[1:]) if value.startswith("@") else value
-    answer = session.client.request("POST", "sys/storage/raft/join", body).body
+    answer = session.client.request(
+        "POST", "sys/storage/raft/join", body, retries_max=JOIN_RETRIES_MAX if retry else None
+    ).body
     session.show(answer, lambda: pairs_table([("Joined", answer.get("joined"))]))
 
 

@@ -199,5 +199,6 @@ class _Totals:
             ("leader changed", f"in {100 * changed // count}% of the seeds"),
             ("flushes", str(sum(result.flushes for result in results))),
             ("snapshots installed", str(sum(result.snapshots for result in results))),
+            ("members replaced", str(sum(result.replaced for result in results))),
         )
         return "\n".join(f"{name:<28}{value}" for name, value in rows)

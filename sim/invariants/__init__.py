@@ -12,11 +12,14 @@ from sim.invariants.barrier import NothingReadable
 from sim.invariants.bounds import IndicesAreOrdered
 from sim.invariants.commitment import CommittedIsDurable
 from sim.invariants.election import ElectionSafety
+from sim.invariants.expiry import TokensExpire
 from sim.invariants.freshness import AnswersAreFresh
 from sim.invariants.invariant import Invariant, Violated
 from sim.invariants.leadership import LeaderCompleteness
 from sim.invariants.lease import LeasesAreExclusive
+from sim.invariants.mandate import LeadersAreElected
 from sim.invariants.matching import LogMatching
+from sim.invariants.membership import MembersChangeOneByOne
 from sim.invariants.monotonic import NothingGoesBack
 from sim.invariants.own_term import CommitsOwnTerm
 from sim.invariants.reference import BasesEqualReference
@@ -27,6 +30,8 @@ from sim.invariants.votes import VotesAreKept
 
 ALL: Final[tuple[type[Invariant], ...]] = (
     ElectionSafety,
+    LeadersAreElected,
+    MembersChangeOneByOne,
     VotesAreKept,
     NothingGoesBack,
     IndicesAreOrdered,
@@ -41,6 +46,7 @@ ALL: Final[tuple[type[Invariant], ...]] = (
     LeasesAreExclusive,
     AnswersAreFresh,
     TokensEnd,
+    TokensExpire,
     AnswersAreRecorded,
     NothingReadable,
 )

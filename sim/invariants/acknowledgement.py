@@ -17,19 +17,16 @@ class AcknowledgedIsDurable(Invariant):
 
     def sent(self, _world: World, host: Host, receiver: str, message: Message) -> None:
         """Remember what a leader offers; compare with it what a follower acknowledges."""
+        node = host.node
         if isinstance(message, AppendRequest):
             for entry in message.entries:
                 self._offered[message.term, entry.index] = entry.term
-        elif isinstance(message, AppendResponse) and message.success:
-            self._acknowledged(host, receiver, message)
-
-    def _acknowledged(self, host: Host, receiver: str, message: AppendResponse) -> None:
-        node = host.node
-        index = message.index
-        if node is None:
             return
+        if node is None or not isinstance(message, AppendResponse) or not message.success:
+            return
+        index = message.index
         log = node.raft.log
-        if max(log.stable_index, host.disk.base.meta.index) < index:
+        if log.stable_index < index and host.disk.base.meta.index < index:
             raise self.violated(
                 f"{host.name} acknowledges {index} and is durable up to {log.stable_index}"
             )

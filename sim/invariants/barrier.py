@@ -27,7 +27,7 @@ class NothingReadable(Invariant):
 
     def encoded(self, _world: World, host: Host, message: Message, data: bytes) -> None:
         """Look at a message of Raft."""
-        if not isinstance(message, Forward | Forwarded):
+        if (_HINT in data or _TOKEN_HINT in data) and not isinstance(message, Forward | Forwarded):
             self._search(host, data, type(message).__name__)
 
     def wrote(self, _world: World, host: Host, data: bytes) -> None:

@@ -12,9 +12,8 @@ class ElectionSafety(Invariant):
     def __init__(self) -> None:
         self._leaders: dict[int, str] = {}
 
-    def changed(self, _world: World, host: Host, raft: Raft) -> None:
+    def led(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare a leader with the one known of its term."""
-        if raft.leadership is not None:
-            known = self._leaders.setdefault(raft.term, host.name)
-            if known != host.name:
-                raise self.violated(f"{known} and {host.name} both lead in term {raft.term}")
+        known = self._leaders.setdefault(raft.term, host.name)
+        if known != host.name:
+            raise self.violated(f"{known} and {host.name} both lead in term {raft.term}")

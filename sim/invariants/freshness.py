@@ -6,7 +6,7 @@ from core import effects
 from core.raft.state import Raft
 from sim.host import Host
 from sim.invariants.invariant import Invariant
-from sim.invariants.tokens import limit_of
+from sim.invariants.tokens import created_by
 from sim.world import Question, World
 
 _UNKNOWING = (307, 500, 503)
@@ -35,10 +35,9 @@ class AnswersAreFresh(Invariant):
         self._asked: dict[int, _Asked] = {}
         self._limited: dict[str, int] = {}
 
-    def changed(self, _world: World, _host: Host, raft: Raft) -> None:
+    def led(self, _world: World, _host: Host, raft: Raft) -> None:
         """Follow the commit index of whoever leads."""
-        if raft.leadership is not None and raft.commit > self._commit:
-            self._commit = raft.commit
+        self._commit = max(self._commit, raft.commit)
 
     def asked(self, world: World, question: Question) -> None:
         """Remember what is committed now, and whether the node that is asked leads."""
@@ -50,9 +49,9 @@ class AnswersAreFresh(Invariant):
         self, _world: World, host: Host, question: Question, effect: effects.Answer
     ) -> None:
         """Compare the state that answers with what was committed."""
-        created, limit = limit_of(question, effect.response)
-        if limit:
-            self._limited[created] = limit
+        created = created_by(question, effect.response)
+        if created is not None and created.uses:
+            self._limited[created.token] = created.uses
         asked = self._asked.pop(question.handle, None)
         node = host.node
         if asked is None or node is None or not self._is_its_own(host, asked, question, effect):

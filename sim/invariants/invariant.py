@@ -31,6 +31,15 @@ class Invariant:
     def changed(self, world: World, host: Host, raft: Raft) -> None:
         """Look at a member whose consensus state has changed in its turn."""
 
+    def logged(self, world: World, host: Host, raft: Raft) -> None:
+        """Look at a member whose log begins or ends elsewhere after its turn."""
+
+    def advanced(self, world: World, host: Host, raft: Raft) -> None:
+        """Look at a member whose role, term, commit, stable or applied index has changed."""
+
+    def led(self, world: World, host: Host, raft: Raft) -> None:
+        """Look at a leader whose consensus state has changed in its turn, after the rest."""
+
     def started(self, world: World, host: Host) -> None:
         """Take note that a member was started."""
 

@@ -11,17 +11,17 @@ from sim.world import Question, World
 class LeasesAreExclusive(Invariant):
     """While a leader trusts its lease no other is elected, nor could be.
 
-    A read that rests on a lease is looked at when it is answered: whoever backs the lease must
-    refuse its vote until the lease ends, by its own clock. A new leader is looked at when it is
-    elected: nobody else may hold a lease then.
+    A read that rests on a lease is looked at when it is answered: those who do not back the lease,
+    by refusing their vote until it ends by their own clock, must be no majority. A new leader is
+    looked at when it is elected: nobody else may hold a lease then.
     """
 
     def __init__(self) -> None:
         self._elected: dict[int, str] = {}
 
-    def changed(self, world: World, host: Host, raft: Raft) -> None:
+    def led(self, world: World, host: Host, raft: Raft) -> None:
         """Look for another lease when a leader is elected."""
-        if raft.leadership is None or raft.term in self._elected:
+        if raft.term in self._elected:
             return
         self._elected[raft.term] = host.name
         for other in world.hosts.values():
@@ -38,17 +38,18 @@ class LeasesAreExclusive(Invariant):
     def answered(
         self, world: World, host: Host, question: Question, effect: effects.Answer
     ) -> None:
-        """See whether enough voters are loyal until the lease ends."""
+        """See whether too many voters are free to elect another before the lease ends."""
         node = host.node
         if not effect.lease_until_ns or node is None or node.raft.leadership is None:
             return
         ends_ns = host.clock.time_ns(effect.lease_until_ns)
         voters = node.raft.configuration.incoming
-        loyal = [name for name in voters if name == host.name or _is_loyal(world, name, ends_ns)]
-        if len(loyal) < majority(len(voters)):
+        others = [name for name in voters if name != host.name]
+        free = [name for name in others if not _is_loyal(world, name, ends_ns)]
+        if len(free) >= majority(len(voters)):
             raise self.violated(
-                f"{host.name} answers {question.client} on a lease until {ends_ns} that only"
-                f" {loyal} will keep"
+                f"{host.name} answers {question.client} on a lease until {ends_ns} that {free}"
+                " will not keep"
             )
 
 
@@ -67,9 +68,10 @@ def _lease_until_ns(raft: Raft, now_ns: int) -> int:
 def _is_loyal(world: World, name: str, until_ns: int) -> bool:
     """Tell whether a voter would still refuse to vote just before that virtual time.
 
-    One that is down forgets whom it heard, and keeps still for as long after its restart.
+    One that is down forgets whom it heard, and keeps still for as long after its restart; one
+    that was wiped comes back as another member.
     """
-    host = world.hosts[name]
-    if host.node is None:
+    host = world.members.get(name)
+    if host is None or host.node is None:
         return True
     return host.node.raft.hears_leader(host.clock.monotonic_ns(until_ns) - 1)

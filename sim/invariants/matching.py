@@ -17,7 +17,7 @@ class LogMatching(Invariant):
         """Look at a member's whole log again after it was recovered."""
         self._seen.pop(host.name, None)
 
-    def changed(self, _world: World, host: Host, raft: Raft) -> None:
+    def logged(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare the entries that are new in this member's log."""
         log = raft.log
         index, term = self._seen.get(host.name, (0, 0))

@@ -16,7 +16,7 @@ class NothingGoesBack(Invariant):
         """Forget what need not survive."""
         self._reached.pop(host.name, None)
 
-    def changed(self, _world: World, host: Host, raft: Raft) -> None:
+    def advanced(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare with what was seen before."""
         node = host.node
         assert node is not None

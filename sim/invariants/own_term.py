@@ -12,10 +12,8 @@ class CommitsOwnTerm(Invariant):
     def __init__(self) -> None:
         self._elected: dict[tuple[str, int], int] = {}
 
-    def changed(self, _world: World, host: Host, raft: Raft) -> None:
+    def led(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare a leader's commit index with the one it was elected with."""
-        if raft.leadership is None:
-            return
         elected = self._elected.setdefault((host.name, raft.term), raft.commit)
         if raft.commit > elected and raft.log.term_at(raft.commit) != raft.term:
             raise self.violated(

@@ -17,7 +17,7 @@ class BasesEqualReference(Invariant):
         self._writes: list[_Writes] = [()]
         self._states: dict[str, tuple[int, dict[bytes, bytes]]] = {}
 
-    def changed(self, _world: World, _host: Host, raft: Raft) -> None:
+    def advanced(self, _world: World, _host: Host, raft: Raft) -> None:
         """Remember what is newly committed, in its order."""
         known = len(self._writes) - 1
         if raft.commit <= known or raft.log.start_index > known:

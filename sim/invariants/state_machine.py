@@ -17,7 +17,7 @@ class StateMachineSafety(Invariant):
         """A member starts from its base."""
         self._seen[host.name] = host.disk.base.meta.index
 
-    def changed(self, _world: World, host: Host, raft: Raft) -> None:
+    def advanced(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare the entries that were applied in this turn."""
         node = host.node
         assert node is not None

@@ -23,7 +23,7 @@ def test_what_may_be_secret_is_not_shown() -> None:
         Request("update", "kv/a", "hidden", b"hidden"),
         Response(200, b"hidden"),
         address,
-        AskCluster(address, "sys/a", b"hidden"),
+        AskCluster(1, address, "sys/a", b"hidden"),
         IssueIdentity(b"hidden", b"hidden", b"hidden", "c"),
         Beginning({b"hidden": b"hidden"}, Response(200), b"hidden", b"hidden", b"hidden", "c"),
     )

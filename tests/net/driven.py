@@ -20,6 +20,7 @@ from net.driver import Driver
 from net.files import FileStorage
 from net.http.application import answer
 from net.memory import MemoryStorage
+from net.peers import Peers
 from net.storage import Storage
 
 PATIENCE_S = 30.0
@@ -46,11 +47,15 @@ class Driven:
         keys: what opens it.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Make a node in memory, or with what it keeps in the directory `path`."""
+    def __init__(self, path: Path | None = None, *, listens: bool = False) -> None:
+        """Make a node in memory, or with what it keeps in the directory `path`.
+
+        One that `listens` keeps its credentials and its membership there too.
+        """
         self.token = ""
         self.keys: list[str] = []
         self.files: FileStorage | None = None
+        self.peers: Peers | None = None
         self._directory: DataDirectory | None = None
         storage: Storage = MemoryStorage()
         name = "n1"
@@ -58,11 +63,13 @@ class Driven:
             self._directory = DataDirectory(path)
             storage = self.files = FileStorage(self._directory)
             name = self._directory.identity.node
+            if listens:
+                self.peers = Peers("127.0.0.1:0", path)
         recovered = storage.recover(SETTINGS.store.segment_bytes)
         info = NodeInfo(name, "one", "127.0.0.1:8201", "http://127.0.0.1:8200")
         entropy = system.SystemEntropy()
         node = Node(info, SETTINGS, entropy, storage.base, recovered, system.now())
-        self.driver = Driver(node, storage, None, int(PATIENCE_S * NANOSECONDS_PER_SECOND))
+        self.driver = Driver(node, storage, self.peers, int(PATIENCE_S * NANOSECONDS_PER_SECOND))
 
     def start(self) -> None:
         """Let its storage work."""
@@ -119,6 +126,9 @@ async def running(driven: Driven) -> AsyncIterator[Driven]:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(driven.driver.run)
+            if driven.peers is not None:
+                name = driven.driver.node.info.node
+                nursery.start_soon(driven.peers.run, name, driven.driver.post)
             yield driven
             nursery.cancel_scope.cancel()
     finally:

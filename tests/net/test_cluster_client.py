@@ -73,7 +73,7 @@ def answer(status: str, body: bytes = b"", *fields: str) -> bytes:
 
 
 def question(url: str, **address: str) -> AskCluster:
-    return AskCluster(ClusterAddress(url, **address), "sys/a", b"{}")
+    return AskCluster(7, ClusterAddress(url, **address), "sys/a", b"{}")
 
 
 async def test_the_answer_is_handed_on() -> None:
@@ -81,7 +81,7 @@ async def test_the_answer_is_handed_on() -> None:
     async with serving(server) as address:
         answered = await ask_cluster(question(f"http://{address}/"))
 
-    assert ClusterAnswered("sys/a", Response(400, b"reason")) == answered
+    assert ClusterAnswered(7, "sys/a", Response(400, b"reason")) == answered
     assert b"POST /v1/sys/a HTTP/1.1" == server.requests[0].split(b"\r\n")[0]
 
 
@@ -185,3 +185,16 @@ def _certificate(identity: Identity) -> str:
 def _key(identity: Identity) -> str:
     key: bytes = identity.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return key.decode()
+
+
+async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there; and what joins a cluster is no other server's business."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nobody = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    monkeypatch.setenv("HTTP_PROXY", nobody)
+    monkeypatch.setenv("ALL_PROXY", nobody)
+    server = Server(answer("200 OK", b"{}"))
+    async with serving(server) as place:
+        answered = await ask_cluster(question(f"http://{place}"))
+
+    assert answered == ClusterAnswered(7, "sys/a", Response(200, b"{}"))

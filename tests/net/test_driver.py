@@ -1,7 +1,9 @@
 """The driver runs a real node, and a scripted one for what no real one can be brought to."""
 
+import errno
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from core.raft.configuration import EMPTY, Configuration, Member
 from core.request import Request, Response
 from core.vault.answers import AUDIT_FAILED, NO_LEADER
 from core.vault.audit_file import AuditFile
-from net.driver import LEASE_ATTEMPTS_MAX, Driver, NodeHalted
+from net.driver import FAREWELL_S, LEASE_ATTEMPTS_MAX, Driver, NodeHalted
 from net.http.application import Handle
 from net.memory import MemoryStorage
 from tests.net.driven import PATIENCE_S, Driven, running
@@ -211,7 +213,8 @@ class Transport:
 
     def __init__(self) -> None:
         self.asked: list[effects.Effect] = []
-        self.send = self.admit = self.identify = self.ask = self.asked.append
+        take: Callable[[Any], None] = self.asked.append
+        self.send = self.admit = self.identify = self.ask = take
 
 
 class Waiter:
@@ -333,7 +336,7 @@ def test_the_transport_gets_what_is_its_own() -> None:
     asked: list[effects.Effect] = [
         effects.Send("b", Forwarded(1, 2, None)),
         effects.AdmitPeers(Configuration()),
-        effects.AskCluster(effects.ClusterAddress("https://a"), "sys/init", b"{}"),
+        effects.AskCluster(1, effects.ClusterAddress("https://a"), "sys/init", b"{}"),
         effects.IssueIdentity(b"", b"", b"", "cluster"),
     ]
     transport = Transport()
@@ -341,6 +344,63 @@ def test_the_transport_gets_what_is_its_own() -> None:
         driver_of(ScriptedNode([*asked]), each).post(events.StopAsked())
 
     assert asked == transport.asked
+
+
+class FullTransport(Transport):
+    """Has no room for anything that it is to keep.
+
+    Attributes:
+        failure: what it meets instead.
+    """
+
+    def __init__(self, failure: int) -> None:
+        super().__init__()
+        self.failure = failure
+        self.tries = 0
+        self.admit = self.identify = self._refuse
+
+    def _refuse(self, effect: effects.Effect) -> None:
+        self.tries += 1
+        if self.failure:
+            raise OSError(self.failure, os.strerror(self.failure))
+        self.asked.append(effect)
+
+
+async def test_what_there_was_no_room_for_is_kept_later(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the last of each kind; the node goes on meanwhile."""
+    monkeypatch.setattr("net.driver.RETRY_NS", 0)
+    transport = FullTransport(errno.ENOSPC)
+    former, latter = (effects.AdmitPeers(Configuration((name,))) for name in ("a", "b"))
+    node = ScriptedNode([former], [latter])
+    driver = driver_of(node, transport)
+    driver.post(events.LogWritten(1))
+    driver.post(events.LogWritten(2))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        await trio.testing.wait_all_tasks_blocked()
+        tries = transport.tries
+        transport.failure = 0
+        await trio.sleep(60)  # of a clock that jumps, long enough for the next try
+        nursery.cancel_scope.cancel()
+
+    assert autojump_clock.current_time() == trio.current_time()
+    assert 3 <= tries
+    assert [latter] == transport.asked
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [effects.AdmitPeers(EMPTY), effects.IssueIdentity(b"", b"", b"", "cluster")],
+)
+async def test_what_can_not_be_kept_at_all_stops_the_node(effect: effects.Effect) -> None:
+    driver = driver_of(ScriptedNode([effect]), FullTransport(errno.EIO))
+    driver.post(events.LogWritten(1))
+
+    with pytest.raises(NodeHalted, match=os.strerror(errno.EIO)):
+        await driver.run()
 
 
 def test_reports_are_logged() -> None:
@@ -403,5 +463,5 @@ async def test_a_leader_stops_once_another_leads(autojump_clock: trio.testing.Mo
     succeeded_s = trio.current_time() - began_s - patience_s
 
     assert autojump_clock.current_time() == trio.current_time()
-    assert [5, 0] == [round(patience_s, 6), round(succeeded_s, 6)]
+    assert [5, FAREWELL_S] == [round(patience_s, 6), round(succeeded_s, 6)]
     assert [events.StopAsked()] == node.turns[0]

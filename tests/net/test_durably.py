@@ -2,8 +2,10 @@
 
 import errno
 import os
+import resource
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -60,3 +62,41 @@ def test_a_directory_that_is_there_becomes_private(tmp_path: Path) -> None:
     make_directory(path)
 
     assert 0o700 == mode(path)
+
+
+def test_what_is_written_in_part_is_not_put_in_place(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    write_durably(file, b"one")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+            write_durably(file, b"somewhat longer")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert b"one" == file.read_bytes()
+
+
+def test_a_directory_may_lie_where_its_owner_can_not_look() -> None:
+    """Then it is as durable as whoever has made it saw to."""
+    nobody = 65_534
+    with TemporaryDirectory() as above:
+        path = Path(above) / "data"
+        path.mkdir()
+        if os.geteuid() == 0:
+            Path(above).chmod(0o711)
+            os.chown(path, nobody, -1)
+            os.seteuid(nobody)
+        else:
+            Path(above).chmod(0o311)
+        try:
+            with pytest.raises(PermissionError):
+                os.listdir(above)  # noqa: PTH208 -- to be refused is all that is wanted
+            make_directory(path)
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+            Path(above).chmod(0o700)
+
+        assert 0o700 == mode(path)

@@ -167,13 +167,69 @@ async def test_no_room_for_the_standing_is_no_room(tmp_path: Path) -> None:
     assert isinstance(refused, events.BaseFlushRefused)
 
 
-async def test_no_room_for_a_snapshot_stops_the_node(small_disk: SmallDisk) -> None:
+async def test_a_snapshot_without_room_is_refused_and_comes_again(small_disk: SmallDisk) -> None:
+    """A chunk that was kept before stays."""
+    meta = BaseMeta(90, 4)
     async with living(small_disk.path / "data") as life:
+        await life.carry_out(effects.StageSnapshot(5, 0, [(b"a", b"1")]))
+        chunk = effects.StageSnapshot(5, 1, [(b"b", b"x" * 1_000_000)])
         small_disk.fill(but_bytes=16 << 10)
-        await life.carry_out(effects.StageSnapshot(5, 0, [(b"a", b"x" * 1_000_000)]))
+        refused = (await life.carry_out(chunk))[0]
+        small_disk.empty()
+        staged = await life.carry_out(chunk)
+        await life.carry_out(effects.ReplaceBase(5, meta))
+        assert {b"a": b"1", b"b": b"x" * 1_000_000} == life.values()
+
+    assert isinstance(refused, events.SnapshotRefused)
+    assert (5, 1) == (refused.snapshot, refused.number)
+    assert [events.SnapshotStaged(5, 1)] == staged
+
+
+@pytest.mark.parametrize("pages", range(9))
+async def test_no_room_even_to_begin_a_snapshot_is_no_room(
+    small_disk: SmallDisk, pages: int
+) -> None:
+    """Wherever there is none: for a directory, the readers of LMDB, its first pages."""
+    chunk = effects.StageSnapshot(5, 0, [(b"a", b"x" * 40_000)])
+    async with living(small_disk.path / "data") as life:
+        small_disk.fill(but_bytes=pages << 12)
+        refused = await life.carry_out(chunk)
+        small_disk.empty()
+        staged = (await life.carry_out(chunk))[-1]
+
+    assert [events.SnapshotRefused] == [type(event) for event in refused]
+    assert events.SnapshotStaged(5, 0) == staged
+    assert [] == life.failures
+
+
+@pytest.mark.slow
+async def test_a_snapshot_is_put_in_place_as_soon_as_there_is_room(tmp_path: Path) -> None:
+    """The node is told once, and the log does not wait for it."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.carry_out(effects.StageSnapshot(5, 0, [(b"a", b"1")]))
+        full = path / "store" / "current.new"
+        full.symlink_to("/dev/full")
+        life.put(effects.ReplaceBase(5, BaseMeta(90, 4)))
+        await life.append(*entries(1, 1))
+        assert {} == life.values()
+        full.unlink()
+        told = await life.told(len(life.done) + 1)
+        assert {b"a": b"1"} == life.values()
+
+    assert [events.BaseReplaced(5)] == told[-1:]
+    assert 1 == told.count(events.BaseReplaced(5))
+
+
+async def test_a_snapshot_that_can_not_be_kept_for_another_reason_stops_the_node(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "data"
+    async with living(path) as life:
+        (path / "store" / "base-2").touch()
+        await life.carry_out(effects.StageSnapshot(5, 0, [(b"a", b"1")]))
 
     assert 1 == len(life.failures)
-    small_disk.empty()
 
 
 # -- failures -------------------------------------------------------------------------------
@@ -396,6 +452,15 @@ async def test_a_standing_that_means_nothing_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataDirectoryError, match="current cannot be read"):
         Life(tmp_path)
+
+
+async def test_a_count_of_verifications_that_means_nothing_begins_anew(tmp_path: Path) -> None:
+    path = await killed_after_a_flush(tmp_path, cut=False)
+    (path / "store" / "suspect").write_bytes(b"\x00")
+
+    async with living(path) as life:
+        assert {b"a": b"somewhat long"} == life.values()
+        assert b"0" == (path / "store" / "suspect").read_bytes()
 
 
 async def test_a_disk_without_any_room_is_an_error_at_a_start(tmp_path: Path) -> None:

@@ -59,10 +59,10 @@ class Place:
         """Return how many bytes wait to be sent."""
         return self.peers._callers[receiver].queue._bytes
 
-    def know(self, *others: "Place") -> None:
+    def know(self, *others: "Place", removed: tuple[str, ...] = ()) -> None:
         members = {place.node: place.member for place in (self, *others)}
         configuration = Configuration(tuple(sorted(members)), members=members)
-        self.peers.admit(effects.AdmitPeers(configuration))
+        self.peers.admit(effects.AdmitPeers(configuration, removed))
 
     def send(self, receiver: str, *messages: Message) -> None:
         for each in messages:
@@ -160,7 +160,7 @@ async def test_who_was_removed_is_cut_off_at_once_and_refused(tmp_path: Path) ->
         three.send("a", message(1))
         await until(lambda: one.received != [])
 
-        one.know(two)
+        one.know(two, removed=("c",))
 
         assert 1 == one.peers.refused
         await until(lambda: one.peers.refused == 3, lambda: three.send("a", message(2)))
@@ -201,19 +201,18 @@ async def test_members_are_known_again_after_a_start(tmp_path: Path) -> None:
     assert [("b", message(1))] == one.received
 
 
-async def test_what_an_earlier_life_was_told_removes_nobody(tmp_path: Path) -> None:
-    """It may not have been durable in the log."""
+async def test_who_is_merely_missing_is_not_removed(tmp_path: Path) -> None:
+    """A joiner is told all members and then replays a log that begins with fewer."""
     one, two = pair(tmp_path)
-    again = Place(tmp_path / "a", "a")
-
-    again.know()
+    one.know()
     assert () == membership.load(tmp_path / "a").removed
-    again.know(two)
-    again.know()
+    async with running(one, two):
+        two.send("a", message(1))
+        await until(lambda: one.received != [])
+        one.send("b", message(2))
+        await until(lambda: two.received != [])
 
-    assert ("b",) == membership.load(tmp_path / "a").removed
-    for place in (one, two, again):
-        place.peers._socket.close()
+    assert ([("b", message(1))], [("a", message(2))]) == (one.received, two.received)
 
 
 async def test_a_peer_that_comes_back_is_called_again(tmp_path: Path) -> None:
@@ -409,3 +408,23 @@ async def _connected(one: Place, two: Place) -> TransportStream:
     stream = await caller._connect(one.peers._tls)
     assert stream is not None
     return stream
+
+
+async def test_a_handshake_that_stalls_is_cut_off_and_few_are_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Members are heard all the same, once there is a place."""
+    monkeypatch.setattr(peers, "HANDSHAKE_S_MAX", 0.1)
+    monkeypatch.setattr(peers, "HANDSHAKES_MAX", 2)
+    one, two = pair(tmp_path)
+    async with running(one, two):
+        silent = [await trio.open_tcp_stream(one.peers.host, one.peers.port) for _ in range(3)]
+        with trio.fail_after(PATIENCE_S):
+            ends = [await stream.receive_some() for stream in silent]
+        for stream in silent:
+            await stream.aclose()
+        two.send("a", message(1))
+        await until(lambda: one.received != [], lambda: two.send("a", message(1)))
+
+    assert [b""] * 3 == ends
+    assert ("b", message(1)) == one.received[0]

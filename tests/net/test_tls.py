@@ -115,13 +115,14 @@ def test_the_end_of_a_client_is_an_end(pair: Pair, dial: Dial, settings: ServerT
 @pytest.mark.parametrize(
     ("offered", "agreed"),
     [
-        (("http/1.1", "h2"), "h2"),
+        (("h2", "http/1.1"), "http/1.1"),
         (("http/1.1",), "http/1.1"),
+        (("h2",), "h2"),
         (("spdy/1",), ""),
         ((), ""),
     ],
 )
-def test_http_2_is_preferred(
+def test_http_2_is_for_those_who_speak_nothing_else(
     pair: Pair, dial: Dial, settings: ServerTlsSettings, offered: tuple[str, ...], agreed: str
 ) -> None:
     server = ServerTls(settings).accept(pair[0])

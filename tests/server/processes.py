@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import hvac
@@ -21,6 +22,28 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def run_holdfast(
+    *arguments: str, home: Path, under: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as a person would, from the shell, until it ends.
+
+    Args:
+        arguments: of the program.
+        home: the home directory.
+        under: a program that runs this one, with its arguments.
+        variables: added to the environment, which has no others of Vault's.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
+    return subprocess.run(
+        (*under, *_HOLDFAST, *arguments),
+        capture_output=True,
+        text=True,
+        timeout=STARTED_S_MAX,
+        check=False,
+        env={**kept, "HOME": str(home), **variables},
+    )
 
 
 class ServerProcess:
@@ -69,6 +92,14 @@ class ServerProcess:
         code = self.process.wait(STARTED_S_MAX)
         self.client.adapter.close()
         return code
+
+    def pause(self) -> None:
+        """Take the processor from it: it hears and says nothing, but its connections stay."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def leads(self) -> None:
         """Wait until it leads."""

@@ -1,8 +1,12 @@
 """The dev cluster as its users meet it."""
 
+import contextlib
 import json
 import os
+import re
+import select
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -13,35 +17,91 @@ from typing import Any
 
 import hvac
 import pytest
+import requests
+
+from net.tls import read_certificates, read_identity
 
 pytestmark = pytest.mark.slow
 
 _HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
 PATIENCE_S = 20.0
+RESTART_S_MAX = 1.0
+KEYS = {"nodes", "root_token", "unseal_keys", "ca_cert"}
+NODE_KEYS = {"id", "api_addr", "cluster_addr", "pid", "data"}
+
+
+def quiet_port() -> int:
+    """Return a port behind which those of three nodes are free, and stay so between two starts.
+
+    They are below those that the kernel gives to whoever asks for any. Processes that test beside
+    this one begin elsewhere.
+    """
+    begin = 10_000 + os.getpid() * 40 % 20_000
+    for port in range(begin, begin + 2_000, 40):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            for number in (port + 10 * node + role for node in (1, 2, 3) for role in (0, 1)):
+                probe = stack.enter_context(socket.socket())
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", number))
+            return port
+    raise AssertionError("no quiet ports")
+
+
+def begin(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start `holdfast server` with what would lead it astray in the environment."""
+    astray = {"VAULT_API_ADDR": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
+    with (directory / "parent.log").open("ab") as log:
+        return subprocess.Popen(
+            (*_HOLDFAST, "server", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env={**os.environ, **astray, "TMPDIR": str(directory)},
+        )
 
 
 class DevCluster:
-    """`holdfast server -dev-cluster=3`, ready."""
+    """`holdfast server -dev-cluster=…` on free ports, ready.
 
-    def __init__(self, directory: Path) -> None:
-        with (directory / "parent.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                (
-                    *_HOLDFAST,
-                    "server",
-                    "-dev-cluster=3",
-                    "-dev-cluster-port=0",
-                    f"-dev-cluster-dir={directory / 'cluster'}",
-                    "-format=json",
-                ),
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+    Attributes:
+        process: the parent.
+        told: what it has printed.
+        trusted: what a client is to verify by.
+    """
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        place = f"-dev-cluster-dir={directory / 'cluster'}"
+        port = f"-dev-cluster-port={quiet_port()}"
+        self.process = begin(directory, port, "-format=json", place, *arguments)
         assert self.process.stdout is not None
-        self.told: dict[str, Any] = json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        if not line:
+            self.end()
+            raise AssertionError((directory / "parent.log").read_text())
+        self.told: dict[str, Any] = json.loads(line)
+        self.trusted = self.told["ca_cert"] or True
 
     def client(self, number: int) -> hvac.Client:
-        return hvac.Client(self.told["nodes"][number]["api_addr"], token=self.told["root_token"])
+        told = self.told
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = self.trusted
+        url = told["nodes"][number]["api_addr"]
+        return hvac.Client(url, token=told["root_token"], session=session)
+
+    def is_back(self, number: int) -> bool:
+        """Tell whether a node is open and knows its leader."""
+        client = self.client(number)
+        try:
+            leader = client.sys.read_leader_status()["leader_address"]
+            return not client.sys.is_sealed() and bool(leader)
+        except (OSError, hvac.exceptions.VaultError):
+            return False
+
+    def stop(self) -> tuple[int, bytes]:
+        """Ask it to end; return its exit code and what else it has printed."""
+        self.process.send_signal(signal.SIGTERM)
+        rest, _ = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, rest
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -51,77 +111,213 @@ class DevCluster:
         self.process.stdout.close()
 
 
+Start = Callable[..., DevCluster]
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], DevCluster]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     clusters: list[DevCluster] = []
 
-    def begin() -> DevCluster:
-        clusters.append(DevCluster(tmp_path))
+    def begin_one(*arguments: str) -> DevCluster:
+        clusters.append(DevCluster(tmp_path, *arguments))
         return clusters[-1]
 
-    yield begin
+    yield begin_one
     for cluster in clusters:
         cluster.end()
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state != "Z"
 
 
 def wait(met: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not met():
         assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)  # another process gives no sign when it changes
+        time.sleep(0.02)  # another process gives no sign when it changes
 
 
-def test_the_cluster_is_ready_survives_a_kill_and_opens_again(
-    start: Callable[[], DevCluster], tmp_path: Path
+def kill(pid: int) -> None:
+    """End a process as a power cut would, and wait until it has."""
+    descriptor = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    select.select([descriptor], [], [], PATIENCE_S)
+    os.close(descriptor)
+
+
+def value_of(client: hvac.Client, name: str) -> dict[str, str]:
+    read = client.secrets.kv.v2.read_secret_version(name, raise_on_deleted_version=True)
+    values: dict[str, str] = read["data"]["data"]
+    return values
+
+
+@pytest.mark.parametrize("tls", [(), ("-dev-tls",)])
+def test_the_cluster_survives_a_kill_and_opens_again(
+    start: Start, tmp_path: Path, tls: tuple[str, ...]
 ) -> None:
     """A killed node is back by itself; with its directory the cluster starts again as it was."""
-    cluster = start()
-    kv = cluster.client(1).secrets.kv.v2
-    kv.create_or_update_secret("a", {"b": "c"})
-    keys = tmp_path / "cluster" / "keys.json"
-    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
-    assert len(cluster.told["unseal_keys"]) == 5
-    killed = cluster.told["nodes"][0]
-    os.kill(killed["pid"], signal.SIGKILL)
-    returned = cluster.client(0)
+    cluster = start("-dev-cluster=3", *tls)
+    told = cluster.told
+    cluster.client(1).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+    kill(told["nodes"][0]["pid"])
+    killed_at = time.monotonic()
+    log = tmp_path / "parent.log"
+    wait(lambda: b"node-1 has ended and starts again as " in log.read_bytes())
+    away_s = time.monotonic() - killed_at
+    wait(lambda: cluster.is_back(0))
+    read = value_of(cluster.client(0), "a")
+    ended = cluster.stop()
+    again = start("-dev-cluster=3", *tls)
+    read_again = [value_of(again.client(number), "a") for number in range(3)]
 
-    def is_back() -> bool:
+    assert {"b": "c"} == read
+    assert [{"b": "c"}] * 3 == read_again
+    assert away_s < RESTART_S_MAX
+    assert (0, b"") == ended
+    assert told["root_token"] == again.told["root_token"]
+    assert told["ca_cert"] == again.told["ca_cert"]
+    assert [node["api_addr"] for node in told["nodes"]] == [
+        node["api_addr"] for node in again.told["nodes"]
+    ]
+
+
+def test_programs_are_told_all_they_need(start: Start, tmp_path: Path) -> None:
+    cluster = start("-dev-cluster=2", "-dev-tls", "-dev-tls-san=vault.example.com")
+    told = cluster.told
+    place = tmp_path / "cluster"
+    keys = place / "keys.json"
+
+    assert KEYS == told.keys()
+    assert [NODE_KEYS] * 2 == [node.keys() for node in told["nodes"]]
+    assert ["node-1", "node-2"] == [node["id"] for node in told["nodes"]]
+    assert [str(place / "node-1"), str(place / "node-2")] == [
+        node["data"] for node in told["nodes"]
+    ]
+    assert str(place / "ca.pem") == told["ca_cert"]
+    assert 0o600 == stat.S_IMODE(keys.stat().st_mode)
+    assert {name: told[name] for name in ("root_token", "unseal_keys")} == json.loads(
+        keys.read_bytes()
+    )
+    assert 5 == len(told["unseal_keys"])
+    for node in told["nodes"]:
+        shown = read_identity(place / f"{node['id']}-cert.pem", place / f"{node['id']}-key.pem")
+        shown.chain[0].verify_directly_issued_by(read_certificates(place / "ca.pem")[0])
+        answer = requests.get(
+            f"{node['api_addr']}/v1/sys/health", verify=told["ca_cert"], timeout=PATIENCE_S
+        )
+        assert answer.json()["sealed"] is False
+
+
+def test_all_vote_when_it_is_ready(start: Start) -> None:
+    """So any one of them may die from then on."""
+    cluster = start("-dev-cluster=3")
+    read = cluster.client(0).read("sys/storage/raft/configuration")
+    kill(cluster.told["nodes"][0]["pid"])
+
+    def is_written() -> bool:
         try:
-            return not returned.sys.is_sealed() and bool(
-                returned.sys.read_leader_status()["leader_address"]
-            )
+            cluster.client(2).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+        except hvac.exceptions.VaultError:
+            return False
+        return True
+
+    wait(is_written)
+
+    assert [True] * 3 == [server["voter"] for server in read["data"]["config"]["servers"]]
+
+
+def test_people_are_told_how_to_use_and_to_stop_it(tmp_path: Path) -> None:
+    """Without a directory nothing of it is left."""
+    process = begin(tmp_path, "-dev-cluster=1", "-dev-tls", "-dev-cluster-port=0")
+    assert process.stdout is not None
+    said = ""
+    while "Data and keys: " not in said:
+        line = process.stdout.readline().decode()
+        if not line:
+            process.wait()
+            raise AssertionError((tmp_path / "parent.log").read_text())
+        said += line
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)
+
+    listed = re.search(r"node-1  (https://127\.0\.0\.1:\d+)  kill -9 \d+\n", said)
+    assert listed is not None
+    assert f"$ export VAULT_ADDR='{listed[1]}'" in said
+    assert f"$ export VAULT_CACERT='{tmp_path}/holdfast-" in said
+    assert "$ export VAULT_TOKEN='" in said
+    assert "Root Token: " in said
+    assert 0 == process.returncode
+    assert ["parent.log"] == [file.name for file in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("tls", [(), ("-dev-tls",)])
+def test_a_node_is_started_by_hand_too(start: Start, tmp_path: Path, tls: tuple[str, ...]) -> None:
+    """From its configuration file, and opened with the keys."""
+    cluster = start("-dev-cluster=1", *tls)
+    cluster.client(0).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+    ended = cluster.stop()
+    by_hand = begin(tmp_path, f"-config={tmp_path / 'cluster' / 'node-1.json'}")
+    client = cluster.client(0)
+
+    def is_open() -> bool:
+        try:
+            return not client.sys.submit_unseal_keys(cluster.told["unseal_keys"][:3])["sealed"]
         except (OSError, hvac.exceptions.VaultError):
             return False
 
-    wait(lambda: not is_running(killed["pid"]))
-    wait(is_back)
-    read = returned.secrets.kv.v2.read_secret_version("a", raise_on_deleted_version=True)
-    assert read["data"]["data"] == {"b": "c"}
+    wait(is_open)
+    wait(lambda: cluster.is_back(0))
+    read = value_of(client, "a")
+    by_hand.send_signal(signal.SIGTERM)
+    by_hand.communicate(timeout=PATIENCE_S)
 
-    cluster.process.send_signal(signal.SIGTERM)
-    assert cluster.process.wait(PATIENCE_S) == 0
-    again = start()
-    assert again.told["root_token"] == cluster.told["root_token"]
-    client = again.client(2)
-    wait(lambda: bool(client.sys.read_leader_status()["leader_address"]))
-    read = client.secrets.kv.v2.read_secret_version("a", raise_on_deleted_version=True)
-    assert read["data"]["data"] == {"b": "c"}
+    assert ((0, b""), {"b": "c"}, 0) == (ended, read, by_hand.returncode)
 
 
-def test_the_nodes_end_with_their_parent(start: Callable[[], DevCluster]) -> None:
+def test_a_removed_member_does_not_keep_the_others(start: Start) -> None:
+    cluster = start("-dev-cluster=3")
+    kill(cluster.told["nodes"][2]["pid"])
+    cluster.client(0).write("sys/storage/raft/remove-peer", server_id="node-3")
+    cluster.stop()
+    again = start("-dev-cluster=3")
+
+    again.client(0).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+
+    assert {"b": "c"} == value_of(again.client(1), "a")
+
+
+def test_the_nodes_end_with_their_parent(start: Start) -> None:
     """Even if it is killed."""
-    cluster = start()
-    pids = [node["pid"] for node in cluster.told["nodes"]]
+    cluster = start("-dev-cluster=3")
+    nodes = [os.pidfd_open(node["pid"]) for node in cluster.told["nodes"]]
     cluster.process.kill()
     cluster.process.wait()
+    ended = [select.select([node], [], [], PATIENCE_S)[0] for node in nodes]
+    for node in nodes:
+        os.close(node)
 
-    wait(lambda: not any(is_running(pid) for pid in pids))
+    assert [[node] for node in nodes] == ended
+
+
+def test_a_node_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
+    """With what it has said; the directory it was said in may be gone."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = begin(tmp_path, "-dev-cluster=1", f"-dev-cluster-port={port - 10}")
+        said, _ = process.communicate(timeout=PATIENCE_S)
+
+    log = (tmp_path / "parent.log").read_text()
+    assert (1, b"") == (process.returncode, said)
+    assert f"node-1 has ended:\ncannot listen on 127.0.0.1:{port}: " in log
+
+
+def test_a_cluster_that_was_initialised_by_others_is_not_opened(
+    start: Start, tmp_path: Path
+) -> None:
+    cluster = start("-dev-cluster=1")
+    cluster.stop()
+    (tmp_path / "cluster" / "keys.json").unlink()
+    process = begin(tmp_path, "-dev-cluster=1", f"-dev-cluster-dir={tmp_path / 'cluster'}")
+    said, _ = process.communicate(timeout=PATIENCE_S)
+
+    assert (1, b"") == (process.returncode, said)
+    assert "node-1 can't be initialised: " in (tmp_path / "parent.log").read_text()

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,22 @@ def test_a_port_in_use_ends_the_process(running: list[ServerProcess], tmp_path: 
 
     assert second.returncode == 1
     assert str(port) in second.stderr
+
+
+def test_a_place_for_the_pid_file_that_is_none_ends_the_process(tmp_path: Path) -> None:
+    """With a sentence."""
+    file = configure(tmp_path, free_port(), pid_file=str(tmp_path / "absent" / "pid"))
+    program = "import sys; from server.cli import main; sys.exit(main())"
+    ended = subprocess.run(
+        (sys.executable, "-c", program, "server", f"-config={file}"),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert 1 == ended.returncode
+    assert f"{tmp_path / 'absent' / 'pid'}: No such file or directory\n" == ended.stderr
 
 
 def test_audit_records_are_written_and_hide_secrets(

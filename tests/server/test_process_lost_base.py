@@ -32,15 +32,20 @@ def value(number: int) -> dict[str, str]:
     return {"v": f"{number:04d}" * (VALUE_BYTES // 4)}
 
 
-def damage(data: Path, size: int | None) -> None:
-    """Change one bit of the longest record, or cut the file short."""
-    path = next((data / "store").glob("base-*"))
+def longest_record(data: Path) -> bytes:
+    """Return the longest value in the base of a node that does not run."""
     directory = DataDirectory(data)
-    base = LmdbBase(path, directory.identity.node.encode())
+    base = LmdbBase(next((data / "store").glob("base-*")), directory.identity.node.encode())
     longest = max((value for _, value in base.iterate(b"", b"\xff")), key=len)
     base.close()
     directory.close()
-    file = path / "data.mdb"
+    return longest
+
+
+def damage(data: Path, size: int | None) -> None:
+    """Change one bit of the longest record, or cut the file short."""
+    longest = longest_record(data)
+    file = next((data / "store").glob("base-*")) / "data.mdb"
     content = bytearray(file.read_bytes())
     # A longer value spans pages, as one piece.
     content[content.index(longest[:1_000])] ^= 1
@@ -62,7 +67,7 @@ def can_read(cluster: Cluster, name: str, number: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("size", [None, 5_000], ids=["flipped", "cut short"])
+@pytest.mark.parametrize("size", [None, 5_000, 0], ids=["flipped", "cut short", "empty"])
 def test_a_lost_base_comes_back_from_the_others(
     cluster: Cluster, tmp_path: Path, size: int | None
 ) -> None:

@@ -285,3 +285,18 @@ def test_healing_takes_back_all_faults() -> None:
 
     assert disk.sync_ns() == healthy.sync_ns()
     assert disk.start_prepare(2, SIZE)
+
+
+def test_a_disk_that_is_wiped_has_nothing() -> None:
+    disk = _disk()
+    disk.start_prepare(2, SIZE)
+    disk.write(1, 0, b"lost")
+    disk.start_flush(META, [(b"k", b"v")])
+    disk.finish_base_change()
+    disk.start_flush(META, [(b"l", b"v")])
+    disk.wipe()
+    disk.crash(Random(1), "keep")
+
+    assert [] == disk.segments()
+    assert [] == list(disk.base.iterate(b"", b"\xff"))
+    assert 0 == disk.base.meta.index

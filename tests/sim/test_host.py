@@ -1,9 +1,15 @@
 """What befalls a simulated process."""
 
+from random import Random
+
 import pytest
 
+from core import effects
+from core.check import InvariantBroken
 from core.moment import NANOSECONDS_PER_SECOND
+from core.request import Request, Response
 from sim.faults import LEADER, AnyFault, Crash, Pause, Stop
+from sim.host import ASK_CLUSTER_NS, Host
 from sim.plan import Plan
 from sim.run import Run
 
@@ -52,3 +58,103 @@ def test_all_members_restart_at_once() -> None:
     crash = Crash(at_ns=4 * SECOND, for_ns=SECOND, nodes=NODES, unsynced="tear")
 
     assert [host.lives for host in _run(crash).world.hosts.values()] == [2, 2, 2]
+
+
+def _at_rest() -> Run:
+    """Return a cluster of three that has been founded."""
+    running = Run(
+        Plan(seed=3, nodes=NODES, faults=(), healed_at_ns=2 * SECOND, ends_at_ns=3 * SECOND)
+    )
+    running.operators.begin()
+    running.world.run(2 * SECOND)
+    return running
+
+
+def _deaf(running: Run, host: Host) -> bool:
+    """Tell whether a member hears nothing of the leader for a second."""
+    node = host.node
+    assert node is not None
+    running.world.run(running.world.time_ns + SECOND)
+    return not node.raft.hears_leader(host.clock.monotonic_ns(running.world.time_ns))
+
+
+def test_who_was_seen_to_be_removed_is_not_heard() -> None:
+    running = _at_rest()
+    follower = running.world.hosts["n2"]
+    assert follower.node is not None
+    smaller = follower.node.raft.configuration.without("n1")
+    follower.carry_out([effects.AdmitPeers(smaller, ("n1",))])
+
+    assert follower.removed == ("n1",)
+    assert _deaf(running, follower)
+
+
+def test_who_joins_again_is_heard_again() -> None:
+    running = _at_rest()
+    follower = running.world.hosts["n2"]
+    assert follower.node is not None
+    configuration = follower.node.raft.configuration
+    follower.carry_out([effects.AdmitPeers(configuration.without("n1"), ("n1",))])
+    follower.carry_out([effects.AdmitPeers(configuration)])
+
+    assert follower.removed == ()
+    assert not _deaf(running, follower)
+
+
+def test_who_is_merely_unknown_is_heard() -> None:
+    """It joined later than what this member knows of."""
+    running = _at_rest()
+    follower = running.world.hosts["n2"]
+    assert follower.node is not None
+    follower.carry_out([effects.AdmitPeers(follower.node.raft.configuration.without("n1"))])
+
+    assert follower.removed == ()
+    assert not _deaf(running, follower)
+
+
+def test_who_has_no_credentials_is_not_heard() -> None:
+    running = _at_rest()
+    follower = running.world.hosts["n2"]
+    follower.certificate = False
+
+    assert _deaf(running, follower)
+
+
+def test_a_machine_that_was_wiped_houses_another_member() -> None:
+    running = _at_rest()
+    world = running.world
+    host = world.hosts["n2"]
+    host.crash(Random(1), "keep")
+    host.reinstall()
+    host.start()
+
+    assert sorted(world.members) == ["n1", "n2.1", "n3"]
+    assert world.members["n2.1"] is host is world.hosts["n2"]
+    assert host.node is not None
+    assert host.node.info.node == "n2.1"
+    assert host.node.info.name == "n2"
+    assert host.node.store.applied_index == 0
+
+
+def test_a_machine_that_runs_is_not_wiped() -> None:
+    with pytest.raises(InvariantBroken, match="wiped"):
+        _at_rest().world.hosts["n2"].reinstall()
+
+
+@pytest.mark.slow
+def test_a_joiner_gives_up_waiting_for_an_answer() -> None:
+    """The machine that it asks is down; what is asked of the joiner is answered all the same."""
+    running = _at_rest()
+    world = running.world
+    world.hosts["n3"].crash(Random(1), "keep")
+    host = world.hosts["n2"]
+    host.crash(Random(1), "keep")
+    host.reinstall()
+    host.start()
+    answers: list[Response] = []
+    request = Request("update", "sys/storage/raft/join", body=b'{"leader_api_addr":"sim://n3"}')
+    world.ask("c1", "n2", request, ASK_CLUSTER_NS, answers.append)
+    world.run(world.time_ns + ASK_CLUSTER_NS + SECOND)
+
+    assert [answer.status for answer in answers] == [500]
+    assert b"timed out" in answers[0].body

@@ -102,7 +102,7 @@ def _overlapping(history: list[Operation]) -> float:
 
 @pytest.mark.slow
 def test_seeds_have_the_shape_that_they_should() -> None:
-    changed = installed = 0
+    changed = installed = replaced = 0
     for seed in SHAPE_SEEDS:
         running = Run(plan_of(seed, 5))
         result = running.go()
@@ -115,7 +115,9 @@ def test_seeds_have_the_shape_that_they_should() -> None:
         assert running.token_clients.asked >= 50
         changed += result.leaders > 1
         installed += bool(result.flushes and result.snapshots)
+        replaced += bool(result.replaced)
 
     assert len(CLIENTS) >= 5 >= len(KEYS)
     assert 10 * changed >= 8 * len(SHAPE_SEEDS)
     assert 2 * installed >= len(SHAPE_SEEDS)
+    assert len(SHAPE_SEEDS) <= 4 * replaced <= 3 * len(SHAPE_SEEDS)

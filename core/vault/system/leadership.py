@@ -25,7 +25,7 @@ def _read_ha_status(context: Context) -> Reply:
         {
             "hostname": member.name,
             "api_address": member.api_address,
-            "cluster_address": member.cluster_address,
+            "cluster_address": f"https://{member.cluster_address}",
             "active_node": node == cluster.leader,
             "last_echo": None,
             "echo_duration_ms": 0,

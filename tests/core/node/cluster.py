@@ -40,6 +40,7 @@ class Machine:
         unwritable: paths of audit files that can't be written to.
         reports: what an operator would find in its log.
         identities: the credentials that it was given.
+        removed: the members whose removal it has seen.
         held: the answers of its disk and audit files of these types wait for `Cluster.release`.
     """
 
@@ -55,6 +56,7 @@ class Machine:
         self.unwritable: tuple[str, ...] = ()
         self.reports: list[str] = []
         self.identities: list[effects.IssueIdentity] = []
+        self.removed: list[str] = []
         self.held: tuple[type, ...] = ()
         self.waiting: list[events.Event] = []
 
@@ -93,7 +95,7 @@ class Cluster:
         self._sequence = 0
         self._handle = 0
         self._answers: dict[int, effects.Answer] = {}
-        self._questions: dict[int, tuple[Machine, int, str]] = {}
+        self._questions: dict[int, tuple[Machine, int, effects.AskCluster]] = {}
         for name in names:
             self.start(name)
 
@@ -205,6 +207,8 @@ class Cluster:
                 self._ask_cluster(machine, effect)
             case effects.IssueIdentity():
                 machine.identities.append(effect)
+            case effects.AdmitPeers():
+                machine.removed += effect.removed
             case effects.Report():
                 machine.reports.append(effect.text)
             case effects.Halt():
@@ -227,14 +231,14 @@ class Cluster:
         name = effect.address.api_address.removeprefix("http://").partition(":")[0]
         request = Request("update", effect.path, body=effect.body)
         self._handle += 1
-        self._questions[self._handle] = (machine, machine.lives, effect.path)
+        self._questions[self._handle] = (machine, machine.lives, effect)
         self.deliver(name, events.Asked(self._handle, request, NANOSECONDS_PER_SECOND), DELAY_NS)
 
     def _answer(self, effect: effects.Answer) -> None:
         if effect.handle in self._questions:
-            machine, life, path = self._questions.pop(effect.handle)
+            machine, life, asked = self._questions.pop(effect.handle)
             if machine.lives == life:
-                answered = events.ClusterAnswered(path, effect.response)
+                answered = events.ClusterAnswered(asked.question, asked.path, effect.response)
                 self.deliver(machine.name, answered, DELAY_NS)
             return
         assert effect.handle not in self._answers, "a request is answered once"

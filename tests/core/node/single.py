@@ -32,6 +32,7 @@ class SingleNode:
         full: there is no room on its disk.
         reports: what an operator would find in the log.
         questions: what it asked a cluster that it wants to join.
+        last_question: the number of the last of these.
         identities: the credentials that it was given.
     """
 
@@ -47,6 +48,7 @@ class SingleNode:
         self.full = False
         self.reports: list[effects.Report] = []
         self.questions: list[effects.AskCluster] = []
+        self.last_question = 0
         self.identities: list[effects.IssueIdentity] = []
         self._answers: dict[int, Response] = {}
         self._handle = 0
@@ -96,6 +98,7 @@ class SingleNode:
                 self.reports.append(effect)
             case effects.AskCluster():
                 self.questions.append(effect)
+                self.last_question = effect.question
             case effects.IssueIdentity():
                 self.identities.append(effect)
             case effects.Halt():

@@ -10,6 +10,7 @@ from core import events
 from core.barrier import seal
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.admission import PROOFS_MAX
+from core.raft.entry import KIND_CONFIGURATION
 from core.request import Request, Response
 from core.vault import joining
 from tests.core.barrier.helpers import SeededEntropy
@@ -43,7 +44,7 @@ def asking(**fields: object) -> SingleNode:
 
 
 def answer(node: SingleNode, response: Response, path: str = joining.CHALLENGE_PATH) -> None:
-    node.turn(events.ClusterAnswered(path, response))
+    node.turn(events.ClusterAnswered(node.last_question, path, response))
 
 
 # -- between real nodes -----------------------------------------------------------------------
@@ -109,6 +110,64 @@ def test_the_seal_of_another_cluster_opens_nothing() -> None:
     cluster.unseal("n2")
     cluster.run(5, lambda: cluster.votes("n2"))
     assert cluster.votes("n2")
+
+
+def test_a_late_answer_to_an_earlier_question_is_not_taken_for_one_to_the_latest() -> None:
+    """It would not fit; and who asked earlier is told why nothing comes of it."""
+    node = asking()
+    first = node.last_question
+    node.turn(events.Asked(JOIN + 1, REQUEST, 10**9))
+    (superseded,) = node.answers_to(JOIN)
+    assert superseded.status == 400
+    node.turn(events.ClusterAnswered(first, joining.CHALLENGE_PATH, challenge()))
+    assert node.answers_to(JOIN + 1) == []
+    answer(node, challenge())
+    assert [each.status for each in node.answers_to(JOIN + 1)] == [200]
+
+
+def test_a_joiner_may_ask_again_while_its_proof_is_under_way() -> None:
+    """The cluster may have let it in by then; it gets in by the later question."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2")
+    cluster.isolate("n2")  # without credentials no peer hears it
+    unseal = cluster.ask("n2", "update", "sys/unseal", {"key": cluster.keys[0]}, token="")
+    again = cluster.ask("n2", "update", REQUEST.path, {"leader_api_addr": "http://n1:8200"})
+    assert cluster.answer(unseal).status == 200
+    assert cluster.answer(again).status == 200
+    cluster.run(1)
+    machine = cluster.machines["n2"]
+    assert machine.identities == []
+    assert "could not join the cluster" not in machine.reports
+
+    cluster.unseal("n2")
+    cluster.run(1, lambda: machine.identities)
+    cluster.cut.clear()
+    cluster.run(5, lambda: cluster.votes("n2"))
+    assert cluster.votes("n2")
+
+
+def test_shares_that_are_given_again_send_no_second_proof() -> None:
+    """Neither while the first is under way nor once the node has been let in."""
+    cluster = Cluster(2)
+    cluster.init()
+    cluster.join("n2")
+    machine = cluster.machines["n2"]
+    cluster.isolate("n2")  # it has nothing to open meanwhile
+    for _ in range(2):
+        for _ in range(3):
+            unsealed = cluster.ask("n2", "update", "sys/unseal", {"key": cluster.keys[0]}, token="")
+            assert cluster.answer(unsealed).status == 200
+        cluster.run(3)
+        assert len(machine.identities) == 1
+    configurations = [
+        entry
+        for entry in cluster.machines["n1"].running.raft.log.between(
+            1, cluster.machines["n1"].running.raft.log.last_index
+        )
+        if entry.kind == KIND_CONFIGURATION and b"n2" in entry.data
+    ]
+    assert len(configurations) == 1
 
 
 def test_a_ticket_expires() -> None:

@@ -187,6 +187,32 @@ def test_stepping_down_disturbs_nobody(cluster: Cluster) -> None:
     assert cluster.leader in ("n2", "n3")
 
 
+def test_a_leader_that_resigns_hands_back_what_was_passed_on(cluster: Cluster) -> None:
+    """At once: it may be about to end, and those who passed it on wait as well as it could."""
+    cluster.ask("n1", "update", "sys/step-down")
+    writes = [cluster.ask(name, "update", f"kv/{name}", {"b": name}) for name in ("n2", "n3")]
+    cluster.run(5, lambda: not cluster.machines["n1"].running.leads)
+    cluster.crash("n1")
+
+    assert [cluster.answer(write).status for write in writes] == [204, 204]
+
+
+def test_nobody_takes_over_before_all_that_was_written_is_committed(cluster: Cluster) -> None:
+    """Else those who wait for it would be told that its outcome is unknown."""
+    cluster.machines["n1"].held = (events.LogWritten,)
+    cluster.cut.add(("n1", "n3"))
+    write = cluster.ask("n1", "update", "kv/a", {"b": "2"})
+    cluster.run(0.1)
+    cluster.ask("n1", "update", "sys/step-down")
+    cluster.run(0.1)
+    assert cluster.leader == "n1"
+    assert not cluster.answered(write)
+
+    cluster.release("n1")
+    assert cluster.answer(write).status == 204
+    assert cluster.successor() == "n2"
+
+
 def test_whom_a_member_takes_for_the_leader_may_be_none(cluster: Cluster) -> None:
     """It says so, and the request is passed on to the one that is."""
     cluster.isolate("n1")

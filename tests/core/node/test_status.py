@@ -46,7 +46,7 @@ def test_a_follower_knows_its_leader(cluster: Cluster) -> None:
     assert (shown["is_self"], shown["leader_address"], shown["leader_cluster_address"]) == (
         False,
         "http://n1:8200",
-        "n1:8201",
+        "https://n1:8201",
     )
     assert shown["active_time"] == "0001-01-01T00:00:00Z"
 

@@ -200,7 +200,7 @@ async def test_a_client_that_leaves_abandons_its_requests() -> None:
         await trio.testing.wait_all_tasks_blocked()
 
         assert [1, 2] == sorted(application.abandoned)
-        assert 0 == len(opened._handover)
+        assert 0 == len(opened._wide)
         assert 0 == opened.statistics.handovers_failed
 
 

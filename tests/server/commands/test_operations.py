@@ -95,6 +95,35 @@ def test_unseal_shows_the_cluster_when_it_is_done(holdfast: Holdfast, wire: Wire
     assert {"key": "YQ=="} == wire.asked[0].body
 
 
+JOINER: dict[str, Any] = {**SEALED, "initialized": False, "progress": 0}
+
+
+def test_unseal_says_that_a_node_joins_with_the_last_key(holdfast: Holdfast, wire: Wire) -> None:
+    wire.answer("PUT sys/unseal", JOINER)
+
+    code, out, _ = holdfast("operator", "unseal", "YQ==")
+
+    assert 0 == code
+    assert out.endswith("unseals once it has been let in: holdfast status\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["YQ=="], {**JOINER, "progress": 1}),
+        (["YQ=="], SEALED),
+        (["-reset"], JOINER),
+        (["-format=json", "YQ=="], JOINER),
+    ],
+)
+def test_unseal_says_so_only_then(
+    holdfast: Holdfast, wire: Wire, arguments: list[str], status: dict[str, Any]
+) -> None:
+    wire.answer("PUT sys/unseal", status)
+
+    assert "let in" not in holdfast("operator", "unseal", *arguments).out
+
+
 def test_unseal_may_start_again(holdfast: Holdfast, wire: Wire) -> None:
     wire.answer("PUT sys/unseal", SEALED)
 

@@ -4,6 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from server import client
+from server.commands.raft import JOIN_RETRIES_MAX
 from tests.server.conftest import Holdfast
 from tests.server.wire import Wire
 
@@ -75,6 +79,28 @@ def test_join_takes_certificates(holdfast: Holdfast, wire: Wire, tmp_path: Path)
         "leader_client_cert": "CERT",
         "leader_client_key": "KEY",
     } == wire.asked[0].body
+
+
+def test_join_goes_on_trying(
+    holdfast: Holdfast, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node's cluster has no leader at first."""
+    monkeypatch.setattr(client, "RETRY_WAITS_S", (0.0,))
+    refusal = {"errors": ["failed to join: it answered 503"]}
+    for _ in range(JOIN_RETRIES_MAX):
+        wire.answer("POST sys/storage/raft/join", refusal, status=500)
+    wire.answer("POST sys/storage/raft/join", {"joined": True})
+
+    assert 0 == holdfast("operator", "raft", "join", "-retry", "https://10.0.0.1:8200").code
+    assert JOIN_RETRIES_MAX + 1 == len(wire.asked)
+    assert {"leader_api_addr": "https://10.0.0.1:8200", "retry": True} == wire.asked[-1].body
+
+
+def test_join_is_tried_as_often_as_any_request_otherwise(holdfast: Holdfast, wire: Wire) -> None:
+    wire.answer("POST sys/storage/raft/join", {"errors": ["failed to join"]}, status=500)
+
+    assert 2 == holdfast("operator", "raft", "join", "https://10.0.0.1:8200").code
+    assert 1 == len(wire.asked)
 
 
 def test_remove_peer(holdfast: Holdfast, wire: Wire) -> None:

@@ -12,7 +12,7 @@ from sim.run import Run
 from sim.world import Question, World
 
 PLAN = Plan(
-    seed=5,
+    seed=6,
     nodes=("n1", "n2", "n3"),
     faults=(),
     healed_at_ns=2 * NANOSECONDS_PER_SECOND,
@@ -43,11 +43,16 @@ class Settled:
         """Show an invariant that all is well."""
         for host in self.world.hosts.values():
             invariant.started(self.world, host)
-            invariant.changed(self.world, host, raft_of(host))
+            self.look(invariant, host)
 
     def look(self, invariant: Invariant, host: Host) -> None:
         """Show an invariant one member."""
-        invariant.changed(self.world, host, raft_of(host))
+        raft = raft_of(host)
+        invariant.changed(self.world, host, raft)
+        invariant.logged(self.world, host, raft)
+        invariant.advanced(self.world, host, raft)
+        if raft.leadership is not None:
+            invariant.led(self.world, host, raft)
 
     def question(
         self, operation: Operation, path: str, token: str = "", body: bytes = b""

@@ -41,3 +41,29 @@ def test_the_log_of_a_crashed_voter_counts(settled: Settled) -> None:
     settled.follower.node = None
 
     settled.look(invariant, settled.leader)
+
+
+def test_a_configuration_that_is_appended_after_the_commit(settled: Settled) -> None:
+    """In that turn the one before may count, if the entry stands before the new one."""
+    invariant = CommittedIsDurable()
+    settled.show(invariant)
+    _commit_one(settled, settled.leader.name, settled.follower.name)
+    raft = raft_of(settled.leader)
+    raft.configuration = raft.configuration.with_learner("n4", raft.configuration.members["n2"])
+    raft.configuration = raft.configuration.promoted("n4").without(settled.follower.name)
+    raft.configuration_index = raft.commit + 1
+
+    settled.look(invariant, settled.leader)
+
+
+def test_a_configuration_that_was_in_force_when_it_was_counted(settled: Settled) -> None:
+    invariant = CommittedIsDurable()
+    settled.show(invariant)
+    _commit_one(settled, settled.leader.name, settled.follower.name)
+    raft = raft_of(settled.leader)
+    raft.configuration = raft.configuration.with_learner("n4", raft.configuration.members["n2"])
+    raft.configuration = raft.configuration.promoted("n4").without(settled.follower.name)
+    raft.configuration_index = raft.commit
+
+    with pytest.raises(Violated, match="durable at"):
+        settled.look(invariant, settled.leader)

@@ -38,7 +38,9 @@ def test_a_use_limited_token_is_answered_by_the_leader(settled: Settled) -> None
     invariant = AnswersAreFresh()
     settled.show(invariant)
     creation = settled.question("update", "auth/token/create", "root", b'{"num_uses":1}')
-    settled.answer(invariant, creation, 200, b'{"auth":{"client_token":"limited"}}')
+    settled.answer(
+        invariant, creation, 200, b'{"auth":{"client_token":"limited","lease_duration":2764800}}'
+    )
 
     _read(settled, invariant, 200, "limited")
 

@@ -39,7 +39,7 @@ def _answer_on_lease(settled: Settled, for_ns: int) -> None:
 
 
 def test_a_lease_that_outlasts_the_loyalty_of_voters(settled: Settled) -> None:
-    with pytest.raises(Violated, match="will keep"):
+    with pytest.raises(Violated, match="will not keep"):
         _answer_on_lease(settled, 2 * NANOSECONDS_PER_SECOND)
 
 

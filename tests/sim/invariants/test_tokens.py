@@ -6,7 +6,7 @@ from sim.invariants import Violated
 from sim.invariants.tokens import TokensEnd
 from tests.sim.invariants.settled import Settled
 
-CREATED = b'{"auth":{"client_token":"limited"}}'
+CREATED = b'{"auth":{"client_token":"limited","lease_duration":2764800}}'
 
 
 def _create(settled: Settled, invariant: TokensEnd) -> None:
@@ -68,10 +68,53 @@ def test_a_refusal_of_a_token_that_may_be_used_up(settled: Settled) -> None:
 
 def test_a_refusal_while_a_token_is_being_revoked(settled: Settled) -> None:
     invariant = TokensEnd()
-    creation = settled.question("update", "auth/token/create", "root", b"{}")
-    settled.answer(invariant, creation, 200, b'{"auth":{"client_token":"other"}}')
-    _try(settled, invariant, 200, "other")
-    revocation = settled.question("update", "auth/token/revoke", "root", b'{"token":"other"}')
+    revocation = settled.question("update", "auth/token/revoke", "root", b'{"token":"limited"}')
+    _create(settled, invariant)
+    _try(settled, invariant, 200)
     invariant.asked(settled.world, revocation)
 
-    _try(settled, invariant, 403, "other")
+    _try(settled, invariant, 403)
+
+
+def test_a_token_that_is_revoked_before_its_creation_is_answered(settled: Settled) -> None:
+    invariant = TokensEnd()
+    revocation = settled.question("update", "auth/token/revoke", "root", b'{"token":"limited"}')
+    invariant.asked(settled.world, revocation)
+    _create(settled, invariant)
+
+    _try(settled, invariant, 403)
+
+
+def test_a_short_life_ends_a_token_with_uses_left(settled: Settled) -> None:
+    invariant = TokensEnd()
+    question = settled.question("update", "auth/token/create", "root", b'{"num_uses":2}')
+    brief = b'{"auth":{"client_token":"limited","lease_duration":3}}'
+    settled.answer(invariant, question, 200, brief)
+
+    _try(settled, invariant, 403)
+
+
+def _create_child(settled: Settled, invariant: TokensEnd, path: str) -> None:
+    question = settled.question("update", path, "limited", b"{}")
+    child = b'{"auth":{"client_token":"child","lease_duration":2764800}}'
+    settled.answer(invariant, question, 200, child)
+    revocation = settled.question("update", "auth/token/revoke", "root", b'{"token":"limited"}')
+    settled.answer(invariant, revocation, 204)
+    settled.world.time_ns += 1
+
+
+def test_a_child_of_a_revoked_token(settled: Settled) -> None:
+    invariant = TokensEnd()
+    _create(settled, invariant)
+    _create_child(settled, invariant, "auth/token/create")
+
+    with pytest.raises(Violated, match="revoked before"):
+        _try(settled, invariant, 200, "child")
+
+
+def test_an_orphan_of_a_revoked_token(settled: Settled) -> None:
+    invariant = TokensEnd()
+    _create(settled, invariant)
+    _create_child(settled, invariant, "auth/token/create-orphan")
+
+    _try(settled, invariant, 200, "child")

@@ -24,7 +24,7 @@ def test_all_members_and_which_of_them_leads() -> None:
         return {
             "hostname": label,
             "api_address": f"https://10.0.0.{digit}:8200",
-            "cluster_address": f"10.0.0.{digit}:8201",
+            "cluster_address": f"https://10.0.0.{digit}:8201",
             "active_node": leads,
             "last_echo": None,
             "echo_duration_ms": 0,
