@@ -67,7 +67,7 @@ class BaseDirectory:
             self._remove_others()
             self.base = self._open()
             write_durably(self._suspect, b"0")
-        except (BaseForeign, BaseUnusable) as refusal:
+        except (BaseForeign, BaseFull, BaseUnusable) as refusal:
             raise DataDirectoryError(str(refusal)) from None
         except OSError as error:
             raise DataDirectoryError(f"{path}: {error.strerror}") from error
@@ -167,9 +167,18 @@ class BaseDirectory:
             raise BaseDamaged("looking at the base has ended this process again and again")
         # Before the first look: what is damaged may end the process by a signal.
         write_durably(self._suspect, b"%d" % (verifications + 1))
+        try:
+            return self._look(verify=suspected)
+        except (BaseForeign, OSError):
+            # Neither comes of damage, however often a start is refused for it.
+            with contextlib.suppress(OSError):
+                write_durably(self._suspect, b"%d" % max(verifications, 0))
+            raise
+
+    def _look(self, *, verify: bool) -> LmdbBase:
         base = LmdbBase(self.path, self._stamp)
         try:
-            if suspected:
+            if verify:
                 base.verify()
             self._check_age(base.meta)
         except BaseException:
@@ -179,8 +188,10 @@ class BaseDirectory:
 
     def _check_age(self, meta: BaseMeta) -> None:
         """Refuse a base that a damaged page has sent back in time."""
-        # One that was built anew holds nothing yet.
-        if 0 < meta.index < self.standing.index:
+        # One that was built anew holds nothing yet, but knows what is void: else whoever was
+        # building it was killed.
+        known = self.standing
+        if 0 < meta.index < known.index or meta.void_through < known.void_through:
             raise BaseDamaged("the base is older than it was")
 
     def _verifications(self) -> int:

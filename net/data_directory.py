@@ -24,6 +24,20 @@ from net.wal_files import OsDirectory
 FORMAT: Final = 1
 
 _NODE_ID_BYTES: Final = 16
+_OWN_NAMES: Final = frozenset(
+    {
+        "has-log",
+        "identity.json",
+        "identity.new",
+        "lock",
+        "lost+found",
+        "peer.json",
+        "peers.json",
+        "store",
+        "wal",
+    }
+)
+"""What may be there; a file system that is mounted here brings one of them."""
 
 
 class DataDirectoryError(Exception):
@@ -58,6 +72,7 @@ class DataDirectory:
         """
         self.path = path
         try:
+            self._check_place()
             make_directory(path)
             self._lock = self._take_lock()
         except OSError as error:
@@ -81,9 +96,28 @@ class DataDirectory:
         """Return the directory of the log."""
         return OsDirectory(self.path / "wal")
 
+    @property
+    def has_log(self) -> bool:
+        """Whether a log was begun here: then there must be one for as long as the node lives."""
+        return (self.path / "has-log").exists()
+
+    def mark_log(self) -> None:
+        """Remember that a log was begun, durably.
+
+        Raises:
+            OSError: there is no room.
+        """
+        write_durably(self.path / "has-log", b"")
+
     def close(self) -> None:
         """Let another process have it."""
         os.close(self._lock)
+
+    def _check_place(self) -> None:
+        """Refuse a directory of somebody else, whom making it private would lock out."""
+        names = os.listdir(self.path) if self.path.exists() else []  # noqa: PTH208 -- names only
+        if names and _OWN_NAMES.isdisjoint(names):
+            raise DataDirectoryError(f"{self.path} holds something else than the data of a node")
 
     def _take_lock(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC

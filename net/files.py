@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Generator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -19,10 +20,12 @@ import structlog
 import trio
 
 from core import effects, events
-from core.wal.recovery import Recovered, recover
+from core.wal.recovery import Recovered, WalDamaged, WalForeign, recover
+from core.wal.writer import SEGMENT_BYTES_MIN
 from net import membership
 from net.base_directory import BaseDirectory
 from net.data_directory import DataDirectory, DataDirectoryError
+from net.durably import NO_ROOM
 from net.lmdb_base import SLICE_RECORDS_MAX, BaseFull
 from net.storage import Done, StorageEffect
 from net.wal_files import NoRoom, WalFiles
@@ -53,12 +56,14 @@ class FileStorage:
         """Open the log and the base; a damaged base is set aside, to be built anew.
 
         Raises:
-            DataDirectoryError: the base belongs to another node, or can't be read.
+            DataDirectoryError: log or base belong to another node, or the base can't be read.
             StorageFailed: the log can't be used.
         """
         self.wal = WalFiles(directory.wal())
         self._directory = directory
-        self._bases = BaseDirectory(directory.store, directory.identity.node.encode())
+        self._stamp = directory.identity.node.encode()
+        self._check_owner()
+        self._bases = BaseDirectory(directory.store, self._stamp)
         self.base = self._bases.base
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._flush: Generator[bool, None, None] | None = None
@@ -95,7 +100,7 @@ class FileStorage:
         standing = self._bases.standing
         recovered = recover(
             self.wal.read_all(),
-            stamp=self._directory.identity.node.encode(),
+            stamp=self._stamp,
             segment_bytes=segment_bytes,
             void_through=meta.void_through,
             base_index=max(meta.index, standing.index),
@@ -142,6 +147,22 @@ class FileStorage:
         self._bases.close(whole=not self._has_failed)
         if not self._has_failed:
             self.wal.close()
+
+    def _check_owner(self) -> None:
+        """Refuse the log of another node before a base is made beside it, or set aside."""
+        first = list(islice(self.wal.read_all(), 1))
+        if not first and self._directory.has_log:
+            raise DataDirectoryError(
+                f"the log of {self._directory.path} is gone, and with it what this node has voted"
+                " for and acknowledged; remove the node from its cluster and let it join with a"
+                " new directory"
+            )
+        try:
+            recover(first, stamp=self._stamp, segment_bytes=SEGMENT_BYTES_MIN)
+        except WalForeign as foreign:
+            raise DataDirectoryError(f"{self._directory.path}: {foreign}") from None
+        except WalDamaged:
+            pass  # which `recover` says again, or not: it knows where the base stands
 
     def _check_rebuildable(self, recovered: Recovered, base_index: int) -> None:
         entries = recovered.entries
@@ -205,7 +226,11 @@ class FileStorage:
         event: events.Event = events.SegmentReady(effect.number)
         try:
             self.wal.prepare(effect.number, effect.size)
-        except NoRoom as error:
+            if not self._directory.has_log:
+                self._directory.mark_log()
+        except (NoRoom, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in NO_ROOM:
+                raise
             event = events.SegmentRefused(effect.number, str(error))
         self._tell(done, event)
 

@@ -74,13 +74,15 @@ class _Entry:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        headers = merge_lines(scope["headers"])
+        if self._is_too_large(headers):
+            return TOO_LARGE
         with trio.move_on_after(self._read_s) as reading:
             body = await self._read_body(receive)
         if reading.cancelled_caught:
             return TIMED_OUT
         if body is None:
             return TOO_LARGE
-        headers = merge_lines(scope["headers"])
         refused = _refused(scope, headers)
         if refused is not None:
             return refused
@@ -95,6 +97,13 @@ class _Entry:
         if isinstance(entered, Request):
             return await answer(self._application, entered)
         return entered
+
+    def _is_too_large(self, headers: dict[bytes, bytes]) -> bool:
+        """Tell whether a body is not even read to be thrown away; who asks first need not send."""
+        length = headers.get(b"content-length", b"0")
+        asks_first = b"expect" in headers
+        bytes_max = self._body_bytes_max + (0 if asks_first else DISCARDED_BYTES_MAX)
+        return length.isdigit() and int(length) > bytes_max
 
     async def _read_body(self, receive: Receive) -> bytes | None:
         """Return the whole body, or None if it is too large."""

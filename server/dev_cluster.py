@@ -24,12 +24,16 @@ import trio
 
 from server.config.configuration import LogLevel
 from server.dev_layout import DevClusterError, Keys, Layout, Node, Options
+from server.ports import is_free
 from server.shell import export_lines
 
 SHARES: Final = 5
 THRESHOLD: Final = 3
 START_S_MAX: Final = 30.0
 RESTART_PAUSE_S: Final = 0.2
+SHORT_LIFE_S: Final = 2.0
+SHORT_LIVES_MAX: Final = 5
+"""A node that ends so often so soon after its start will not do better: all ends."""
 STOP_S_MAX: Final = 15.0
 POLL_S: Final = 0.05
 PATIENCE_S: Final = 5.0
@@ -59,7 +63,17 @@ class DevCluster:
     """A cluster of processes."""
 
     def __init__(self, layout: Layout, log_level: LogLevel | None) -> None:
+        """Get ready to run.
+
+        Raises:
+            DevClusterError: somebody listens where a node is to, and would be taken for it.
+        """
         self.layout = layout
+        for node in layout.nodes:
+            for url in (node.api_addr, node.cluster_addr):
+                host, _, port = url.partition("://")[2].rpartition(":")
+                if not is_free(host, int(port)):
+                    raise DevClusterError(f"{node.id} cannot listen on {host}:{port}: it is in use")
         self._extra = (f"-log-level={log_level}",) if log_level else ()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._keys = layout.keys
@@ -106,13 +120,17 @@ class DevCluster:
 
     async def _keep(self, node: Node, everything: trio.CancelScope) -> None:
         """Run a node and open it, again and again."""
+        short_lives = 0
         while True:
             process = self._start(node)
+            started_s = trio.current_time()
             async with trio.open_nursery() as life:
                 life.start_soon(self._unseal, node)
                 await _end_of(process)
                 life.cancel_scope.cancel()
-            if not self._is_open:
+            is_short = trio.current_time() - started_s < SHORT_LIFE_S
+            short_lives = short_lives + 1 if is_short else 0
+            if not self._is_open or short_lives >= SHORT_LIVES_MAX:
                 self._failure = f"{node.id} has ended:\n{_tail(node.log)}"
                 everything.cancel()
             await trio.sleep(RESTART_PAUSE_S)
@@ -292,8 +310,9 @@ def run(directory: Path | None, options: Options, log_level: LogLevel | None, fo
         if directory is None:
             temporary = tempfile.TemporaryDirectory(prefix="holdfast-")
             directory = Path(stack.enter_context(temporary))
-        cluster = DevCluster(Layout(directory, options), log_level)
-        trio.run(cluster.run, announce)
+        layout = Layout(directory, options)
+        stack.enter_context(layout.locked())
+        trio.run(DevCluster(layout, log_level).run, announce)
 
 
 async def _until(met: Callable[[], Awaitable[bool]]) -> None:

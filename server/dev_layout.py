@@ -10,12 +10,13 @@ the keys. Each configuration file starts its node by hand too. Must not know pro
     node-1-key.pem       the key of that
     node-1.log           what it has printed
     node-1/              its data directory
+    lock                 held by the dev cluster that runs there
 """
 
+import fcntl
 import json
-import socket
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ import msgspec
 from net import self_signed
 from net.durably import make_directory, write_durably
 from server.cannot_run import CannotRunError
+from server.ports import free_ports
 
 NODES_MAX: Final = 7
 PORT_DEFAULT: Final = 8200
@@ -98,6 +100,7 @@ class Layout:
         self.directory = directory
         self.authority_file = None if options.tls_names is None else directory / "ca.pem"
         try:
+            _check_place(directory)
             make_directory(directory)
             self.nodes = self._lay_out(options)
             for node in self.nodes:
@@ -107,6 +110,20 @@ class Layout:
                 self._certify(self.authority_file, options.tls_names or ())
         except (OSError, ValueError) as error:
             raise DevClusterError(f"{directory}: {error}") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep the directory from other dev clusters.
+
+        Raises:
+            DevClusterError: one runs there already.
+        """
+        with (self.directory / "lock").open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DevClusterError(f"a dev cluster runs in {self.directory} already") from None
+            yield
 
     @property
     def keys(self) -> Keys | None:
@@ -120,8 +137,16 @@ class Layout:
             raise DevClusterError(f"{file}: {error}") from None
 
     def keep(self, keys: Keys) -> None:
-        """Keep what opens it, readable by the owner alone."""
-        write_durably(self.directory / "keys.json", msgspec.json.encode(keys))
+        """Keep what opens it, readable by the owner alone.
+
+        Raises:
+            DevClusterError: the file can't be written.
+        """
+        file = self.directory / "keys.json"
+        try:
+            write_durably(file, msgspec.json.encode(keys))
+        except OSError as error:
+            raise DevClusterError(f"{file}: {error.strerror}") from None
 
     def _lay_out(self, options: Options) -> list[Node]:
         numbers = range(1, options.count + 1)
@@ -136,7 +161,7 @@ class Layout:
                 options.port + PORT_STEP * number + role for number in numbers for role in (0, 1)
             ]
         else:
-            ports = _free_ports(2 * options.count)
+            ports = free_ports(HOST, 2 * options.count)
         scheme = "http" if self.authority_file is None else "https"
         chosen = {
             number: (f"{scheme}://{HOST}:{api}", f"https://{HOST}:{peers}")
@@ -197,16 +222,13 @@ class Layout:
         self_signed.provide(authority_file, servers, datetime.now(UTC))
 
 
+def _check_place(directory: Path) -> None:
+    """Refuse a directory of somebody else, whom making it private would lock out."""
+    if directory.exists() and any(directory.iterdir()) and not any(directory.glob("node-*")):
+        raise DevClusterError(f"{directory} holds something else than a dev cluster")
+
+
 def _tls_files(node: Node) -> tuple[Path, Path]:
     """Return the files of a node's certificate and of its key."""
     name = node.data.name
     return node.data.with_name(f"{name}-cert.pem"), node.data.with_name(f"{name}-key.pem")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now; they are all different."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [probe.getsockname()[1] for probe in probes]

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 import trio
 
@@ -28,6 +29,7 @@ from net.http.application import Application
 from net.http.listener import CannotListenError, Listener
 from net.http.settings import ListenerSettings, ListenerTimeouts
 from net.http.wide import AsgiApp
+from net.lmdb_base import BaseDamaged, BaseUnusable
 from net.memory import MemoryStorage
 from net.peers import Peers
 from net.storage import Storage
@@ -49,6 +51,8 @@ _CANNOT_START: Final = (
     StorageFailed,
     WalDamaged,
     WalForeign,
+    BaseDamaged,
+    BaseUnusable,
     MemoryLockError,
 )
 
@@ -98,7 +102,11 @@ class Process:
 
         Raises:
             DataDirectoryError: the data directory can't be used.
+            StorageFailed: the log can't be read or written.
             WalDamaged: the log is damaged.
+            WalForeign: the log belongs to another node.
+            BaseDamaged: a record that is needed at once can't be read.
+            BaseUnusable: the base can't be used for another reason.
             CannotListenError: an address is in use or not ours.
             TlsError: a certificate can't be used.
         """
@@ -108,7 +116,12 @@ class Process:
         self._configuration = configuration
         self.driver = self._open(configuration)
         self._tls: list[ServerTls] = []
-        self.listeners = [self._listen(each) for each in configuration.listeners]
+        try:
+            self.listeners = [self._listen(each) for each in configuration.listeners]
+        except BaseException:
+            # The next start would have to look at the whole of a base that was not closed.
+            self.driver.close()
+            raise
 
     def _listen(self, settings: config.Listener) -> Listener:
         limits = ListenerSettings(
@@ -173,7 +186,11 @@ class Process:
                 if number != signal.SIGHUP:
                     break
                 self._reload()
+                self._tell_counts()
+            self._tell_counts()
             _log.info("stopping")
+            for listener in self.listeners:
+                listener.retire()
             await self.driver.stop(DRAIN_S)
             async with trio.open_nursery() as nursery:
                 for listener in self.listeners:
@@ -190,6 +207,21 @@ class Process:
                 _log.error("a certificate is not taken up", reason=str(error))
         _log.info("reloaded certificates and audit files")
 
+    def _tell_counts(self) -> None:
+        """Log what was counted since the start, for whoever wonders where clients or peers are."""
+        for listener in self.listeners:
+            place = f"{listener.host}:{listener.port}"
+            counts = msgspec.structs.asdict(listener.statistics)
+            _log.info("counts of a listener", address=place, **counts)
+        if self._peers is not None:
+            peers = self._peers
+            _log.info(
+                "counts of the peer transport",
+                dropped=peers.dropped,
+                malformed=peers.malformed,
+                refused=peers.refused,
+            )
+
     def _open(self, configuration: Configuration) -> Driver:
         settings = _settings(configuration)
         longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
@@ -197,8 +229,8 @@ class Process:
             info = _info(configuration, _INMEM, _INMEM)
             return _drive(info, settings, MemoryStorage(), None, longest_ns)
         self._directory = directory = DataDirectory(Path(configuration.storage.path))
-        self._files = files = FileStorage(directory)
         self._peers = peers = Peers(configuration.listeners[0].cluster_address, directory.path)
+        self._files = files = FileStorage(directory)
         info = _info(configuration, directory.identity.node, configuration.storage.node_id)
         return _drive(info, settings, files, peers, longest_ns)
 

@@ -1,13 +1,14 @@
 """One simulated machine: a node, its disk and clocks, and its process that may crash or pause.
 
-Owns how effects are carried out in virtual time. Must not know faults' plans, clients or checks.
+Owns its turns, and how the effects that do not concern the disk are carried out in virtual time;
+`disk_work` has the others. Must not know faults' plans, clients or checks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from core import effects, events
 from core.check import InvariantBroken, check
@@ -21,6 +22,7 @@ from core.settings import Settings
 from core.wal.recovery import recover
 from sim.clock import Clock
 from sim.disk import Disk
+from sim.disk_work import DiskWork
 from sim.faults import Unsynced
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Host:
         name: the node id of its member.
         node: the running node; None while it is down.
         disk: what survives.
+        work: what its member has the disk do.
         clock: what it sees of time.
         lives: how often it was started.
         down: how many crashes keep it down.
@@ -53,9 +56,9 @@ class Host:
 
     __slots__ = (
         "_amid_turn",
-        "_amid_write",
         "_appended",
         "_entropy",
+        "_handlers",
         "_held",
         "_installs",
         "_paused",
@@ -72,6 +75,7 @@ class Host:
         "name",
         "node",
         "removed",
+        "work",
     )
 
     def __init__(
@@ -101,7 +105,22 @@ class Host:
         self._appended: list[events.Event] = []
         self._waiting: list[events.Event] = []
         self._timer_ns = NEVER
-        self._amid_write: tuple[Random, Unsynced] | None = None
+        self.work = DiskWork(world, self)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            effects.Answer: self._answer,
+            effects.WriteLog: self.work.write_log,
+            effects.PrepareSegment: self.work.prepare_segment,
+            effects.DropSegments: self.work.drop_segments,
+            effects.FlushBase: self.work.flush_base,
+            effects.StageSnapshot: self.work.stage_snapshot,
+            effects.ReplaceBase: self.work.replace_base,
+            effects.AppendAudit: self._append_audit,
+            effects.AskCluster: self._ask_cluster,
+            effects.IssueIdentity: self._issue_identity,
+            effects.Report: self._report,
+            effects.AdmitPeers: self._admit_peers,
+            effects.Halt: self._halt,
+        }
 
     # -- life -------------------------------------------------------------------------------
 
@@ -133,7 +152,7 @@ class Host:
         if self.node is None:
             return
         self.node = None
-        self._amid_write = None
+        self.work.forget_crash()
         self._waiting = []
         self._held = None
         self.disk.crash(random, unsynced)
@@ -150,19 +169,26 @@ class Host:
         self.removed = ()
         self._world.installed(self, former)
 
-    def crash_amid_write(self, random: Random, unsynced: Unsynced) -> None:
-        """Crash while a write of the log is under way next."""
-        self._amid_write = (random, unsynced)
-
-    def forget_crash(self) -> None:
-        """Give up waiting for such a write."""
-        self._amid_write = None
-
     def stop(self, random: Random) -> None:
         """Ask the process to end; it ends after a while, with all that it has written."""
         world = self._world
         self.deliver(self.lives, events.StopAsked())
-        world.at(world.time_ns + STOP_NS, self._crash_now, self.lives, (random, "keep"))
+        self.crash_at(world.time_ns + STOP_NS, random, "keep")
+
+    def crash_at(self, time_ns: int, random: Random, unsynced: Unsynced) -> None:
+        """Crash then, if this life lasts until then."""
+        self._world.at(time_ns, self._crash_now, self.lives, (random, unsynced))
+
+    def _crash_now(self, life: int, how: tuple[Random, Unsynced]) -> None:
+        if life == self.lives:
+            self.crash(*how)
+            if not self.down:
+                # What the crash waited for took longer than the fault lasted.
+                self._world.at(self._world.time_ns + 1, self._restart, life, None)
+
+    def _restart(self, life: int, _nothing: None) -> None:
+        if life == self.lives and self.node is None and not self.down:
+            self.start()
 
     def pause(self, *, amid_turn: bool) -> None:
         """Get no turn until `resume`; if `amid_turn`, from the next that writes the log on."""
@@ -243,13 +269,13 @@ class Host:
 
     def carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
         """Carry out effects; return what they lead to at once."""
-        handlers = self._EFFECTS
+        handlers = self._handlers
         send = self._world.send
         for effect in produced:
             if type(effect) is effects.Send:
                 send(self, effect.receiver, effect.message)
             else:
-                handlers[type(effect)](self, effect)
+                handlers[type(effect)](effect)
         if not self._appended:
             return self._appended
         appended, self._appended = self._appended, []
@@ -269,88 +295,6 @@ class Host:
 
     def _answer(self, effect: effects.Answer) -> None:
         self._world.answer(self, effect)
-
-    def _write_log(self, effect: effects.WriteLog) -> None:
-        for write in effect.writes:
-            self.disk.write(write.number, write.offset, write.data)
-            self._world.wrote(self, write.data)
-        done_ns = self._world.time_ns + self.disk.sync_ns()
-        if self._amid_write is not None:
-            random, unsynced = self._amid_write
-            crash_ns = random.randint(self._world.time_ns, done_ns)
-            self._amid_write = None
-            self._world.at(crash_ns, self._crash_now, self.lives, (random, unsynced))
-        self._world.at(done_ns, self._log_written, self.lives, effect.sequence)
-
-    def _crash_now(self, life: int, how: tuple[Random, Unsynced]) -> None:
-        if life == self.lives:
-            self.crash(*how)
-            if not self.down:
-                # The write took longer than the fault that was to crash it lasted.
-                self._world.at(self._world.time_ns + 1, self._restart, life, None)
-
-    def _restart(self, life: int, _nothing: None) -> None:
-        if life == self.lives and self.node is None and not self.down:
-            self.start()
-
-    def _log_written(self, life: int, sequence: int) -> None:
-        if life == self.lives and self.node is not None:
-            self.disk.sync()
-            self._world.synced(self)
-            self.deliver(life, events.LogWritten(sequence))
-
-    def _prepare_segment(self, effect: effects.PrepareSegment) -> None:
-        started = self.disk.start_prepare(effect.number, effect.size)
-        done_ns = self._world.time_ns + self.disk.sync_ns()
-        done = self._segment_ready if started else self._segment_refused
-        self._world.at(done_ns, done, self.lives, effect.number)
-
-    def _segment_ready(self, life: int, number: int) -> None:
-        if life == self.lives and self.node is not None:
-            self.disk.finish_prepare(number)
-            self.deliver(life, events.SegmentReady(number))
-
-    def _segment_refused(self, life: int, number: int) -> None:
-        self.deliver(life, events.SegmentRefused(number, "no space left on device"))
-
-    def _drop_segments(self, effect: effects.DropSegments) -> None:
-        self.disk.drop(effect.below)
-
-    def _flush_base(self, effect: effects.FlushBase) -> None:
-        changes = effect.changes.values
-        world = self._world
-        if self.disk.start_flush(effect.meta, changes.items()):
-            done_ns = world.time_ns + self.disk.flush_ns(len(changes))
-            world.at(done_ns, self._base_flushed, self.lives, effect.meta.index)
-        else:
-            done_ns = world.time_ns + self.disk.sync_ns()
-            refused = events.BaseFlushRefused(effect.meta.index, "no space left on device")
-            world.at(done_ns, self.deliver, self.lives, refused)
-
-    def _base_flushed(self, life: int, index: int) -> None:
-        if life == self.lives and self.node is not None:
-            self.disk.finish_base_change()
-            self._world.counts["flushes"] += 1
-            self._world.based(self)
-            self.deliver(life, events.BaseFlushed(index))
-
-    def _stage_snapshot(self, effect: effects.StageSnapshot) -> None:
-        self.disk.stage(effect.snapshot, effect.number, effect.items)
-        done_ns = self._world.time_ns + self.disk.flush_ns(len(effect.items))
-        staged = events.SnapshotStaged(effect.snapshot, effect.number)
-        self._world.at(done_ns, self.deliver, self.lives, staged)
-
-    def _replace_base(self, effect: effects.ReplaceBase) -> None:
-        self.disk.start_replace(effect.snapshot, effect.meta)
-        done_ns = self._world.time_ns + self.disk.sync_ns()
-        self._world.at(done_ns, self._base_replaced, self.lives, effect.snapshot)
-
-    def _base_replaced(self, life: int, snapshot: int) -> None:
-        if life == self.lives and self.node is not None:
-            self.disk.finish_base_change()
-            self._world.counts["snapshots"] += 1
-            self._world.based(self)
-            self.deliver(life, events.BaseReplaced(snapshot))
 
     def _append_audit(self, effect: effects.AppendAudit) -> None:
         for lines in effect.lines.values():
@@ -389,20 +333,3 @@ class Host:
 
     def _halt(self, effect: effects.Halt) -> None:
         raise InvariantBroken(f"{self.name} halted: {effect.reason}")
-
-    _EFFECTS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
-        effects.Answer: _answer,
-        effects.WriteLog: _write_log,
-        effects.PrepareSegment: _prepare_segment,
-        effects.DropSegments: _drop_segments,
-        effects.FlushBase: _flush_base,
-        effects.StageSnapshot: _stage_snapshot,
-        effects.ReplaceBase: _replace_base,
-        effects.AppendAudit: _append_audit,
-        effects.AskCluster: _ask_cluster,
-        effects.IssueIdentity: _issue_identity,
-        effects.Report: _report,
-        effects.AdmitPeers: _admit_peers,
-        effects.Halt: _halt,
-    }
-    """How each effect but `Send` is carried out; the union in `core.effects` is closed."""

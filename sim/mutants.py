@@ -225,7 +225,7 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.node.upkeep",
-                "            void_through = self._journal.sequence\n",
+                "            void_through = self._journal.void()\n",
                 "            pass\n",
             ),
         ),

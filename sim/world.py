@@ -1,7 +1,8 @@
-"""The simulated cluster: virtual time, members, network, faults and the trace of all that happens.
+"""The simulated cluster: virtual time, members, network and the trace of all that happens.
 
 Owns the queue of what is to come, ordered by time and by the sequence in which it was put there.
-Must not know what clients ask or what is checked: a workload and invariants are handed in.
+Must not know what clients ask or what is checked: a workload and invariants are handed in; nor what
+a fault does: the injector does.
 """
 
 import hashlib
@@ -17,21 +18,8 @@ from core.request import Request, Response
 from core.settings import Settings
 from sim.clock import Clock
 from sim.disk import Disk
-from sim.faults import (
-    AnyFault,
-    BitRot,
-    ClockDrift,
-    ClockJump,
-    Crash,
-    DiskFull,
-    LinkFault,
-    Partition,
-    Pause,
-    SlowDisk,
-    Stop,
-    resolve,
-)
 from sim.host import Host
+from sim.injector import Injector
 from sim.network import Network
 from sim.observer import Observer
 from sim.plan import Plan
@@ -103,7 +91,6 @@ class World:
         "_look_at_message",
         "_network",
         "_observer",
-        "_process",
         "_questions",
         "_recodes",
         "_sequence",
@@ -151,8 +138,8 @@ class World:
         self._questions: dict[int, Question] = {}
         self._trace_hash = hashlib.blake2b(digest_size=16)
         self._unhashed: list[bytes] = []
-        self._process = streams.stream("process")
-        self._recodes = self._process.random() < RECODED_SHARE
+        process = streams.stream("process")
+        self._recodes = process.random() < RECODED_SHARE
         self._network = Network(streams, plan.nodes, clients)
         self.hosts = {
             name: Host(
@@ -160,15 +147,13 @@ class World:
                 name,
                 settings,
                 Disk(streams.stream(f"disk {name}")),
-                Clock(NANOSECONDS_PER_SECOND + self._process.randrange(_CLOCK_OFFSET_NS_MAX)),
+                Clock(NANOSECONDS_PER_SECOND + process.randrange(_CLOCK_OFFSET_NS_MAX)),
                 SeededEntropy(streams.stream(f"entropy {name}")),
             )
             for name in plan.nodes
         }
         self.members = dict(self.hosts)
-        for fault in plan.faults:
-            self.at(fault.at_ns, self._begin_fault, fault, None)
-        self.at(plan.healed_at_ns, self._heal, None, None)
+        Injector(self, self._network, process).schedule(plan)
 
     # -- time -------------------------------------------------------------------------------
 
@@ -330,67 +315,6 @@ class World:
     def _hash_all(self) -> None:
         self._trace_hash.update(b"".join(self._unhashed))
         self._unhashed.clear()
-
-    # -- faults -----------------------------------------------------------------------------
-
-    def _begin_fault(self, planned: AnyFault, _nothing: None) -> None:
-        fault = resolve(planned, self.leader)
-        self.counts["faults"] += 1
-        self.trace("", "fault", lambda: str(fault))
-        if isinstance(fault, LinkFault):
-            self._network.begin(fault)
-            if isinstance(fault, Partition):
-                self.on_cut(fault.left)
-        else:
-            for name in fault.nodes:
-                self._begin_node_fault(self.hosts[name], fault)
-        self.at(max(fault.until_ns, self.time_ns + 1), self._end_fault, fault, None)
-
-    def _begin_node_fault(self, host: Host, fault: AnyFault) -> None:
-        if isinstance(fault, Crash):
-            host.down += 1
-            if fault.amid_write:
-                host.crash_amid_write(self._process, fault.unsynced)
-            else:
-                host.crash(self._process, fault.unsynced)
-        elif isinstance(fault, Stop):
-            host.down += 1
-            host.stop(self._process)
-        elif isinstance(fault, Pause):
-            host.pause(amid_turn=fault.amid_turn)
-        elif isinstance(fault, ClockDrift | ClockJump):
-            host.clock.begin(fault, self.time_ns)
-            host.reschedule()
-        elif isinstance(fault, DiskFull | SlowDisk):
-            host.disk.begin(fault)
-        elif isinstance(fault, BitRot):
-            host.disk.base.rot(self._process)
-
-    def _end_fault(self, fault: AnyFault, _nothing: None) -> None:
-        self.trace("", "end", lambda: str(fault))
-        if isinstance(fault, LinkFault):
-            self._network.end(fault)
-            return
-        for name in fault.nodes:
-            host = self.hosts[name]
-            if isinstance(fault, Crash | Stop):
-                host.down -= 1
-                host.forget_crash()
-                if not host.down and host.node is None:
-                    host.start()
-            elif isinstance(fault, Pause):
-                host.resume()
-            elif isinstance(fault, ClockDrift | ClockJump):
-                host.clock.end(fault, self.time_ns)
-                host.reschedule()
-            elif isinstance(fault, DiskFull | SlowDisk):
-                host.disk.end(fault)
-
-    def _heal(self, _first: None, _second: None) -> None:
-        self.trace("", "healed", str)
-        self._network.heal()
-        for host in self.hosts.values():
-            host.disk.heal()
 
 
 def _ignore_leader(_former: str, _leader: str) -> None:

@@ -68,43 +68,67 @@ _decode_challenge: Final = msgspec.json.Decoder(_ChallengeAnswer).decode
 _decode_welcome: Final = msgspec.json.Decoder(_WelcomeAnswer).decode
 
 
+class _Attempt:
+    """One request to join, from the question to the certificate.
+
+    Attributes:
+        handle: names the operator's answer; 0 once it was given.
+        address: where the cluster is asked.
+        request: what it is asked for.
+        key: PEM of the private key that the certificate is for; forgotten when handed on.
+        challenge: what proves the seal, as the cluster sent it; empty before that.
+        ticket: what the cluster sent along with it.
+        opened: the unseal key and the challenge in the clear, while a proof is under way.
+        proofs_left: how often the proof may still be sent.
+        welcomed: the certificate has come.
+    """
+
+    __slots__ = (
+        "address",
+        "challenge",
+        "handle",
+        "key",
+        "opened",
+        "proofs_left",
+        "request",
+        "ticket",
+        "welcomed",
+    )
+
+    def __init__(
+        self, handle: int, address: ClusterAddress, request: joining.JoinRequest, key: bytes
+    ) -> None:
+        self.handle = handle
+        self.address = address
+        self.request = request
+        self.key = key
+        self.challenge = b""
+        self.ticket = ""
+        self.opened: tuple[bytes, bytes] | None = None
+        self.proofs_left = PROOFS_MAX
+        self.welcomed = False
+
+    def tell(self, response: Response, effects: list[Effect]) -> None:
+        """Answer the operator, once."""
+        if self.handle:
+            effects.append(Answer(self.handle, response))
+            self.handle = 0
+
+
 class Admission:
-    """One node's attempt to join a cluster.
+    """One node's way into a cluster.
 
     Attributes:
         config: the numbers of shares of that cluster, once it has told them.
         deadline_ns: when the proof is repeated (monotonic).
     """
 
-    __slots__ = (
-        "_address",
-        "_challenge",
-        "_entropy",
-        "_handle",
-        "_info",
-        "_key",
-        "_proofs_left",
-        "_question",
-        "_request",
-        "_ticket",
-        "_unseal_challenge",
-        "_welcomed",
-        "config",
-        "deadline_ns",
-    )
+    __slots__ = ("_attempt", "_entropy", "_info", "_question", "config", "deadline_ns")
 
     def __init__(self, info: NodeInfo, entropy: Entropy) -> None:
         self._info = info
         self._entropy = entropy
-        self._handle = 0
-        self._address: ClusterAddress | None = None
-        self._request: joining.JoinRequest | None = None
-        self._key = b""
-        self._ticket = ""
-        self._challenge = b""
-        self._unseal_challenge: tuple[bytes, bytes] | None = None
-        self._proofs_left = 0
-        self._welcomed = False
+        self._attempt: _Attempt | None = None
         self._question = 0
         self.config: seal.SealConfig | None = None
         self.deadline_ns = NEVER
@@ -112,51 +136,41 @@ class Admission:
     @property
     def under_way(self) -> bool:
         """Whether this node has asked to join."""
-        return self._address is not None
+        return self._attempt is not None
 
-    def ask(self, handle: int, body: dict[str, Any], effects: list[Effect]) -> Response | None:
+    def ask(self, handle: int, body: dict[str, Any], effects: list[Effect]) -> None:
         """Ask the cluster at `leader_api_addr` for a challenge.
 
         What was asked before counts no more, whether it was answered or not.
+
+        Raises:
+            RequestError: the body does not say whom to ask.
         """
-        address = ClusterAddress(
-            _text(body, "leader_api_addr"),
-            _text(body, "leader_ca_cert"),
-            _text(body, "leader_client_cert"),
-            _text(body, "leader_client_key"),
-            _text(body, "leader_tls_servername"),
-        )
-        if not address.api_address:
-            raise RequestError(400, "leader_api_addr is required")
+        address = _address(body)
         info = self._info
-        self._key = authority.create_key(self._entropy)
-        self._request = joining.JoinRequest(
+        key = authority.create_key(self._entropy)
+        request = joining.JoinRequest(
             info.node,
             info.name,
             info.cluster_address,
             info.api_address,
-            authority.public_key(self._key),
+            authority.public_key(key),
             body.get("non_voter") is True,
         )
-        if self._handle:
-            effects.append(Answer(self._handle, _SUPERSEDED))
-        self._address = address
-        self._challenge = b""
-        self._unseal_challenge = None
-        self._welcomed = False
-        self._handle = handle
+        if self._attempt is not None:
+            self._attempt.tell(_SUPERSEDED, effects)
+        self._attempt = _Attempt(handle, address, request, key)
         self.config = None
         self.deadline_ns = NEVER
         question = {
-            "node_id": info.node,
-            "node_name": info.name,
-            "cluster_address": info.cluster_address,
-            "api_address": info.api_address,
-            "public_key": base64.b64encode(self._request.public_key).decode(),
-            "non_voter": self._request.stays_learner,
+            "node_id": request.node,
+            "node_name": request.name,
+            "cluster_address": request.cluster_address,
+            "api_address": request.api_address,
+            "public_key": base64.b64encode(request.public_key).decode(),
+            "non_voter": request.stays_learner,
         }
         self._ask(address, joining.CHALLENGE_PATH, encode(question), effects)
-        return None
 
     def _ask(self, address: ClusterAddress, path: str, body: bytes, effects: list[Effect]) -> None:
         self._question += 1
@@ -164,28 +178,28 @@ class Admission:
 
     def answered(self, answer: ClusterAnswered, now_ns: int, effects: list[Effect]) -> None:
         """Take in the cluster's answer to the latest question; earlier ones have been replaced."""
-        path, response = answer.path, answer.response
-        if self._address is None or self._request is None or answer.question != self._question:
+        attempt, path, response = self._attempt, answer.path, answer.response
+        if attempt is None or answer.question != self._question:
             return
         if response.status != _OK:
             # It may have no leader now, or be taking in another joiner; a proof stays good.
             again = path == joining.ANSWER_PATH and response.status not in _CALLERS_FAULT
-            if again and self._proofs_left:
+            if again and attempt.proofs_left:
                 self.deadline_ns = now_ns + PROOF_RETRY_NS
                 report = Report(
                     "the cluster cannot let this node in yet", {"reason": _reason(response)}
                 )
                 effects.append(report)
             else:
-                self._give_up(_reason(response), effects)
+                self._give_up(attempt, _reason(response), effects)
             return
         try:
             if path == joining.CHALLENGE_PATH:
-                self._take_challenge(_decode_challenge(response.body).data, effects)
+                self._take_challenge(attempt, _decode_challenge(response.body).data, effects)
             else:
-                self._take_welcome(_decode_welcome(response.body).data, effects)
+                _take_welcome(attempt, _decode_welcome(response.body).data, effects)
         except (msgspec.MsgspecError, ValueError, RecursionError, WrongKey) as error:
-            self._give_up(str(error), effects)
+            self._give_up(attempt, str(error), effects)
 
     def prove(self, unseal_key: bytes, effects: list[Effect]) -> None:
         """Open the challenge with the unseal key and return it to the cluster, once.
@@ -196,66 +210,77 @@ class Admission:
         Raises:
             WrongKey: this is not the unseal key of that cluster.
         """
-        if self._request is None or self._address is None or not self._challenge:
+        attempt = self._attempt
+        if attempt is None or not attempt.challenge:
             raise WrongKey("this node has not asked to join a cluster")
-        context = joining.context_of(self._request)
-        challenge = seal.open_challenge(unseal_key, self._challenge, context)
-        if self._unseal_challenge is None and not self._welcomed:
-            self._unseal_challenge = (unseal_key, challenge)
-            self._proofs_left = PROOFS_MAX
-            self._send_proof(effects)
+        context = joining.context_of(attempt.request)
+        challenge = seal.open_challenge(unseal_key, attempt.challenge, context)
+        if attempt.opened is None and not attempt.welcomed:
+            attempt.opened = (unseal_key, challenge)
+            attempt.proofs_left = PROOFS_MAX
+            self._send_proof(attempt, effects)
 
     def tick(self, now_ns: int, effects: list[Effect]) -> None:
         """Repeat a proof that the cluster could not look at."""
         if now_ns >= self.deadline_ns:
             self.deadline_ns = NEVER
-            self._send_proof(effects)
+            if self._attempt is not None:
+                self._send_proof(self._attempt, effects)
 
-    def _send_proof(self, effects: list[Effect]) -> None:
-        if self._address is None or self._unseal_challenge is None:
+    def _send_proof(self, attempt: _Attempt, effects: list[Effect]) -> None:
+        if attempt.opened is None:
             return
-        self._proofs_left -= 1
-        _, challenge = self._unseal_challenge
-        proof = {"ticket": self._ticket, "answer": base64.b64encode(challenge).decode()}
-        self._ask(self._address, joining.ANSWER_PATH, encode(proof), effects)
+        attempt.proofs_left -= 1
+        _, challenge = attempt.opened
+        proof = {"ticket": attempt.ticket, "answer": base64.b64encode(challenge).decode()}
+        self._ask(attempt.address, joining.ANSWER_PATH, encode(proof), effects)
 
-    def _take_challenge(self, answer: _Challenge, effects: list[Effect]) -> None:
+    def _take_challenge(self, attempt: _Attempt, answer: _Challenge, effects: list[Effect]) -> None:
         numbers = answer.seal_config
         self.config = seal.SealConfig(numbers.secret_shares, numbers.secret_threshold)
-        self._challenge = answer.challenge
-        self._ticket = answer.ticket
+        attempt.challenge = answer.challenge
+        attempt.ticket = answer.ticket
         effects.append(Report("the cluster has sent its challenge; unseal this node", {}))
-        self._tell({"joined": True}, effects)
+        attempt.tell(Response(_OK, encode({"joined": True}) + b"\n"), effects)
 
-    def _take_welcome(self, answer: _Welcome, effects: list[Effect]) -> None:
-        if self._unseal_challenge is None or self._request is None:
-            return
-        unseal_key, challenge = self._unseal_challenge
-        context = joining.context_of(self._request)
-        welcome = msgspec.msgpack.decode(
-            seal.open_answer(unseal_key, challenge, answer.welcome, context),
-            type=joining.Welcome,
-        )
-        effects.append(
-            IssueIdentity(welcome.certificate, self._key, welcome.authority, welcome.cluster)
-        )
-        effects.append(AdmitPeers(decode(welcome.configuration)))
-        self._unseal_challenge = None
-        self._welcomed = True
-
-    def _give_up(self, reason: str, effects: list[Effect]) -> None:
-        self._unseal_challenge = None
+    def _give_up(self, attempt: _Attempt, reason: str, effects: list[Effect]) -> None:
+        attempt.opened = None
         effects.append(Report("could not join the cluster", {"reason": reason}))
-        if self._handle:
-            effects.append(Answer(self._handle, failure(500, f"failed to join: {reason}")))
-            self._handle = 0
+        attempt.tell(failure(500, f"failed to join: {reason}"), effects)
         if self.config is None:
-            self._address = None
+            self._attempt = None
 
-    def _tell(self, body: dict[str, Any], effects: list[Effect]) -> None:
-        if self._handle:
-            effects.append(Answer(self._handle, Response(_OK, encode(body) + b"\n")))
-            self._handle = 0
+
+def _take_welcome(attempt: _Attempt, answer: _Welcome, effects: list[Effect]) -> None:
+    if attempt.opened is None:
+        return
+    unseal_key, challenge = attempt.opened
+    context = joining.context_of(attempt.request)
+    welcome = msgspec.msgpack.decode(
+        seal.open_answer(unseal_key, challenge, answer.welcome, context),
+        type=joining.Welcome,
+    )
+    configuration = decode(welcome.configuration)
+    effects.append(
+        IssueIdentity(welcome.certificate, attempt.key, welcome.authority, welcome.cluster)
+    )
+    effects.append(AdmitPeers(configuration))
+    attempt.opened = None
+    attempt.key = b""
+    attempt.welcomed = True
+
+
+def _address(body: dict[str, Any]) -> ClusterAddress:
+    address = ClusterAddress(
+        _text(body, "leader_api_addr"),
+        _text(body, "leader_ca_cert"),
+        _text(body, "leader_client_cert"),
+        _text(body, "leader_client_key"),
+        _text(body, "leader_tls_servername"),
+    )
+    if not address.api_address:
+        raise RequestError(400, "leader_api_addr is required")
+    return address
 
 
 def _text(body: dict[str, Any], field: str) -> str:

@@ -10,6 +10,8 @@ import binascii
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+import msgspec
+
 from core.barrier import seal
 from core.barrier.barrier import Barrier
 from core.barrier.envelope import WrongKey
@@ -39,6 +41,22 @@ from core.vault.tokens import Tokens
 from core.vault.vault import Vault
 
 JOIN_PATH: Final = "sys/storage/raft/join"
+
+
+class _Asked(msgspec.Struct):
+    """A request that a node answers by itself, and the turn in which it does.
+
+    Attributes:
+        handle: names its answer.
+        request: what is asked.
+        now: the time of the turn.
+        effects: where those of the turn gather.
+    """
+
+    handle: int
+    request: Request
+    now: Now
+    effects: list[Effect]
 
 
 class Initialising:
@@ -102,63 +120,51 @@ class Custody:
 
     # -- paths of the node itself -----------------------------------------------------------
 
-    def answers(self, request: Request) -> Callable[[int, Request, Now, list[Effect]], None] | None:
-        """Return what handles this request, if it is one that a node answers by itself."""
-        handlers = self._PATHS.get(request.path)
-        if handlers is None:
-            return None
-        handler = handlers.get(request.operation)
+    def answers(self, path: str) -> bool:
+        """Tell whether this is a path that a node answers by itself."""
+        return path in self._PATHS
 
-        def handle(handle: int, request: Request, now: Now, effects: list[Effect]) -> None:
-            try:
-                response = (
-                    failure(405, UNSUPPORTED_OPERATION)
-                    if handler is None
-                    else handler(self, handle, request, now, effects)
-                )
-            except RequestError as error:
-                response = refuse(error)
-            if response is not None:
-                effects.append(Answer(handle, response))
+    def answer(self, handle: int, request: Request, now: Now, effects: list[Effect]) -> None:
+        """Answer a request for such a path, at once or when what it asks for is done."""
+        handler = self._PATHS[request.path].get(request.operation)
+        try:
+            response = (
+                failure(405, UNSUPPORTED_OPERATION)
+                if handler is None
+                else handler(self, _Asked(handle, request, now, effects))
+            )
+        except RequestError as error:
+            response = refuse(error)
+        if response is not None:
+            effects.append(Answer(handle, response))
 
-        return handle
-
-    def _read_init(
-        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
-    ) -> Response:
+    def _read_init(self, _asked: _Asked) -> Response:
         return _bare({"initialized": self.condition.config is not None})
 
-    def _seal_status(
-        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
-    ) -> Response:
+    def _seal_status(self, _asked: _Asked) -> Response:
         return self._status()
 
     def _status(self) -> Response:
         awaited = self.admission.config
         return _bare(status.seal_status(self.condition, self._info, self._raft, awaited))
 
-    def _health(self, _handle: int, request: Request, now: Now, _effects: list[Effect]) -> Response:
-        return status.health(request, self.condition, self._info, self._raft, now)
+    def _health(self, asked: _Asked) -> Response:
+        return status.health(asked.request, self.condition, self._info, self._raft, asked.now)
 
-    def _leader(
-        self, _handle: int, _request: Request, _now: Now, _effects: list[Effect]
-    ) -> Response:
+    def _leader(self, _asked: _Asked) -> Response:
         return status.leader(self.condition, self._info, self._raft, self._store)
 
     # -- initialising -----------------------------------------------------------------------
 
-    def _init(
-        self, handle: int, request: Request, now: Now, _effects: list[Effect]
-    ) -> Response | None:
+    def _init(self, asked: _Asked) -> None:
         if self.condition.config is not None or self.admission.under_way or self._has_cluster():
             raise RequestError(400, "Vault is already initialized")
         if self.beginning is not None:
             raise RequestError(400, "initialization is already under way")
-        config = initialising.seal_config(bodies.decode(request.body))
-        self.beginning = Initialising(handle, config)
+        config = initialising.seal_config(bodies.decode(asked.request.body))
+        self.beginning = Initialising(asked.handle, config)
         member = Member(self._info.name, self._info.cluster_address, self._info.api_address)
-        membership.bootstrap(self._raft, member, now.monotonic_ns)
-        return None
+        membership.bootstrap(self._raft, member, asked.now.monotonic_ns)
 
     def _has_cluster(self) -> bool:
         """Tell whether this node belongs to a cluster, though it may have lost its state."""
@@ -196,8 +202,8 @@ class Custody:
 
     # -- unsealing --------------------------------------------------------------------------
 
-    def _unseal(self, _handle: int, request: Request, now: Now, effects: list[Effect]) -> Response:
-        body = bodies.decode(request.body)
+    def _unseal(self, asked: _Asked) -> Response:
+        body = bodies.decode(asked.request.body)
         config = self.condition.config or self.admission.config
         if config is None:
             raise RequestError(400, "server is not yet initialized")
@@ -206,30 +212,27 @@ class Custody:
         progress = self._progress
         if progress is None or progress.config != config:
             progress = self._progress = seal.UnsealProgress(config, self._entropy)
-        if body.get("reset") is True:
-            progress.reset()
-        else:
-            self._submit(progress, _share(body), now, effects)
-        self.condition.progress = progress.progress
-        self.condition.nonce = progress.nonce
-        return self._status()
-
-    def _submit(
-        self, progress: seal.UnsealProgress, share: bytes, now: Now, effects: list[Effect]
-    ) -> None:
         try:
-            unseal_key = progress.submit(share)
-            if unseal_key is None:
-                return
-            if self._stored(joining.ROOT_KEY_KEY) is not None:
-                self._open(unseal_key, now, effects)
+            unseal_key = None
+            if body.get("reset") is True:
+                progress.reset()
             else:
-                self.admission.prove(unseal_key, effects)
-                self._unseal_key = unseal_key
+                unseal_key = progress.submit(_share(body))
+            if unseal_key is not None:
+                self._use(unseal_key, asked.now, asked.effects)
         except (seal.InvalidShare, WrongKey) as error:
+            raise RequestError(400, f"unseal failed: {error}") from None
+        finally:
             self.condition.progress = progress.progress
             self.condition.nonce = progress.nonce
-            raise RequestError(400, f"unseal failed: {error}") from None
+        return self._status()
+
+    def _use(self, unseal_key: bytes, now: Now, effects: list[Effect]) -> None:
+        if self._stored(joining.ROOT_KEY_KEY) is not None:
+            self._open(unseal_key, now, effects)
+        else:
+            self.admission.prove(unseal_key, effects)
+            self._unseal_key = unseal_key
 
     def _open(self, unseal_key: bytes, now: Now, effects: list[Effect]) -> None:
         sealed_root_key = self._stored(joining.ROOT_KEY_KEY)
@@ -335,14 +338,12 @@ class Custody:
 
     # -- joining ----------------------------------------------------------------------------
 
-    def _join(
-        self, handle: int, request: Request, _now: Now, effects: list[Effect]
-    ) -> Response | None:
+    def _join(self, asked: _Asked) -> None:
         if self.condition.config is not None or self.beginning is not None:
             raise RequestError(400, "this node belongs to a cluster already")
-        return self.admission.ask(handle, bodies.decode(request.body), effects)
+        self.admission.ask(asked.handle, bodies.decode(asked.request.body), asked.effects)
 
-    _PATHS: ClassVar[dict[str, dict[str, Callable[..., Response | None]]]] = {
+    _PATHS: ClassVar[dict[str, dict[str, Callable[[Any, _Asked], Response | None]]]] = {
         "sys/init": {"read": _read_init, "update": _init},
         "sys/seal-status": {"read": _seal_status},
         "sys/unseal": {"update": _unseal},

@@ -10,6 +10,9 @@ from core.node.waiting import Waiting
 from core.raft.state import NEVER, Raft
 from core.settings import Settings
 
+FORWARDED_BYTES_MAX: Final = 6 << 20
+"""The longest body of a request, or of its answer, that is passed on between members. Whatever an
+engine stores fits, in any spelling; a longer message would be taken for damage."""
 SEEN_CALLS_MAX: Final = 16_384
 """Calls of one sender that are remembered one by one; older ones count as seen."""
 SENDERS_MAX: Final = 256
@@ -121,7 +124,9 @@ class SeenCalls:
         seen[call] = None
         if len(seen) > SEEN_CALLS_MAX:
             floor = self._raise_floor(seen, floor)
-        if incarnation not in self._senders and len(self._senders) >= SENDERS_MAX:
+        # Whoever has been silent for longest is forgotten, so those come first.
+        self._senders.pop(incarnation, None)
+        if len(self._senders) >= SENDERS_MAX:
             del self._senders[next(iter(self._senders))]
         self._senders[incarnation] = (seen, floor)
         return True

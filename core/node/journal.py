@@ -26,7 +26,7 @@ class _Batch(msgspec.Struct, frozen=True):
 
     Attributes:
         sequence: names it.
-        index: the last entry that the log had handed over.
+        index: the last entry that the log had handed over; 0 if its entries are void.
         term: the term of that entry.
         since_ns: when it was handed to the driver (monotonic).
     """
@@ -108,9 +108,13 @@ class Journal:
         """Return for how long the batch under way has not become durable; 0 without one."""
         return 0 if self._under_way is None else now_ns - self._under_way.since_ns
 
-    @property
-    def sequence(self) -> int:
-        """The last batch that was handed to the driver."""
+    def void(self) -> int:
+        """Return the last batch so far, as the entries of all these batches do not count any more.
+
+        So the end of the one under way makes none durable, not even one that has come again.
+        """
+        if self._under_way is not None:
+            self._under_way = msgspec.structs.replace(self._under_way, index=0, term=0)
         return self.writer.sequence
 
     # -- messages ---------------------------------------------------------------------------
@@ -156,9 +160,9 @@ class Journal:
         """Ask for the next segment early; ask again for a refused one after a pause."""
         if now_ns < self.due_ns != NEVER:
             return
+        self.due_ns = NEVER
         wanted = self.writer.wants_segment()
         if wanted is not None:
-            self.due_ns = NEVER
             effects.append(PrepareSegment(wanted.number, wanted.size))
 
     def refused(self, number: int, now_ns: int) -> None:

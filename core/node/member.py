@@ -126,8 +126,8 @@ class Node:
         self._now = now
         try:
             raft = self.raft
-            if raft.leadership is not None and now.wall_ns > raft.wall_ns:
-                raft.wall_ns = now.wall_ns
+            if raft.leadership is not None:
+                raft.wall(now.wall_ns)
             self._serving.begin_turn(now, effects)
             self._quiet = self._begun
             for event in taken:
@@ -186,10 +186,9 @@ class Node:
 
     def _asked(self, event: events.Asked) -> None:
         request = event.request
-        answer_alone = self._custody.answers(request)
-        if answer_alone is not None:
+        if self._custody.answers(request.path):
             self._quiet = False
-            answer_alone(event.handle, request, self._now, self._effects)
+            self._custody.answer(event.handle, request, self._now, self._effects)
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
         else:
@@ -307,22 +306,27 @@ class Node:
         self._upkeep.tick(now_ns, effects)
         self._custody.admission.tick(now_ns, effects)
         vault = self._custody.vault
-        if self._upkeep.is_sweep_due(now_ns) and vault is not None:
+        if self._upkeep.take_sweep(now_ns) and vault is not None:
             transaction = Transaction(self.store)
             vault.sweep(transaction, self.raft.wall_ns)
             if transaction.writes:
                 self._serving.propose(transaction.writes)
-        stall_ns = self._settings.store.stall_ns
-        others = len(self.raft.configuration.incoming) > 1
-        if self.leads and others and self._journal.stalled_ns(now_ns) > stall_ns:
+        self._step_down_if_stalled(now_ns, effects)
+
+    def _step_down_if_stalled(self, now_ns: int, effects: list[Effect]) -> None:
+        """Let another lead whose disk still works, if there may be one."""
+        raft = self.raft
+        others = len(raft.configuration.incoming) > 1
+        stalled_ns = self._journal.stalled_ns(now_ns)
+        if self.leads and others and stalled_ns > self._settings.store.stall_ns:
             effects.append(Report("the log is stalled; stepping down", {}))
-            self.raft.follow(self.raft.term, "", now_ns)
+            raft.follow(raft.term, "", now_ns)
 
     def _apply(self, now: Now, effects: list[Effect]) -> None:
         raft = self.raft
         store = self.store
-        if raft.snapshot_floor or (raft.incoming is not None and raft.incoming.complete):
-            return  # the state is being replaced
+        if raft.awaits_base:
+            return
         for entry in raft.log.between(store.applied_index + 1, raft.commit):
             writes = write_set.decode(entry.data) if entry.kind == KIND_WRITES else ()
             store.apply(entry.index, writes)
@@ -341,7 +345,7 @@ class Node:
             self._serving.lost_leadership()
         if leads and not self._led:
             self._custody.condition.active_since_ns = now.wall_ns
-            self._upkeep.is_sweep_due(now.monotonic_ns)
+            self._upkeep.begin_sweeping(now.monotonic_ns)
         self._led = leads
         self._leader = raft.leader
         self._serving.leader_changed()
@@ -350,7 +354,7 @@ class Node:
     def _seal(self, now: Now, effects: list[Effect]) -> None:
         self._administration.seal_asked = False
         self._custody.close(now, effects)
-        self._serving.drop_all(answers.SEALED)
+        self._serving.seal()
         self._notice_leader(now, effects)
 
     _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {

@@ -15,7 +15,7 @@ from core.moment import Now
 from core.node.auditing import Auditing
 from core.node.committing import CommitQueue
 from core.node.custody import Custody
-from core.node.forwarding import Calls, SeenCalls
+from core.node.forwarding import FORWARDED_BYTES_MAX, Calls, SeenCalls
 from core.node.journal import Journal
 from core.node.messages import Forward, Forwarded
 from core.node.reading import ReadQueue
@@ -398,6 +398,8 @@ class Serving:
             member = raft.configuration.members.get(raft.leader)
             address = member.api_address if member is not None else ""
             self._finish(waiting, answers.redirect(address, waiting.request))
+        elif len(waiting.request.body) > FORWARDED_BYTES_MAX:
+            self._finish(waiting, answers.TOO_LARGE_TO_FORWARD)
         elif self._calls.full:
             self._finish(waiting, answers.OVERLOADED)
         else:
@@ -424,6 +426,8 @@ class Serving:
         audited: bool = False,
     ) -> None:
         if waiting.peer:
+            if len(response.body) > FORWARDED_BYTES_MAX:
+                response = answers.ANSWER_TOO_LARGE
             message = Forwarded(waiting.incarnation, waiting.call, response)
             self._effects.append(Send(waiting.peer, message, audited))
         else:
@@ -463,14 +467,14 @@ class Serving:
         for waiting in self._unled.take_all():
             self._await_leader(waiting)
 
-    def drop_all(self, response: Response) -> None:
-        """Answer everything that waits: this node is sealed or stops."""
+    def seal(self) -> None:
+        """Answer everything that waits: this node is sealed."""
         for waiting in (
             *self._unled.take_all(),
             *self._reads.take_all(),
             *self._auditing.take_all(),
         ):
-            self._finish(waiting, response)
+            self._finish(waiting, answers.SEALED)
         unknown = [entry.waiting for entry in self._committing.take_all()]
         for waiting in (*unknown, *self._calls.take_all()):
             self._finish(waiting, answers.UNKNOWN_OUTCOME)

@@ -160,13 +160,9 @@ class Upkeep:
         meta = self._waiting_meta
         if meta is None or self._flushing is not None:
             return
-        raft = self._raft
         void_through = self._store.base.meta.void_through
-        if not snapshot.keeps_suffix(raft, meta):
-            log = raft.log
-            if log.handed_index < log.last_index:
-                log.truncate(log.handed_index + 1)
-            void_through = self._journal.sequence
+        if snapshot.prepare_replacement(self._raft, meta):
+            void_through = self._journal.void()
         self._waiting_meta = None
         replacing = BaseMeta(meta.index, meta.term, meta.configuration, meta.wall_ns, void_through)
         effects.append(ReplaceBase(self._replacing, replacing))
@@ -188,19 +184,19 @@ class Upkeep:
     def promote(self) -> None:
         """Let a learner vote once it has caught up."""
         raft = self._raft
-        if raft.leadership is None or not raft.configuration.learners:
-            return
         learner = membership.caught_up_learner(raft)
         if learner and membership.may_change(raft):
             membership.propose(raft, raft.configuration.promoted(learner))
 
-    def is_sweep_due(self, now_ns: int) -> bool:
-        """Tell, once per interval and only on a leader, that it is time to sweep."""
-        if self._raft.leadership is None:
-            self.sweep_due_ns = NEVER
-            return False
+    def begin_sweeping(self, now_ns: int) -> None:
+        """Sweep from now on, as leader."""
         if self.sweep_due_ns == NEVER:
             self.sweep_due_ns = now_ns + SWEEP_INTERVAL_NS
+
+    def take_sweep(self, now_ns: int) -> bool:
+        """Tell, once per interval, that it is time to sweep; who leads no more stops sweeping."""
+        if self._raft.leadership is None:
+            self.sweep_due_ns = NEVER
         if now_ns < self.sweep_due_ns:
             return False
         self.sweep_due_ns = now_ns + SWEEP_INTERVAL_NS

@@ -4,6 +4,9 @@ from typing import Final
 
 import msgspec
 
+NODE_BYTES_MAX: Final = 64
+"""Bytes in a node id: a vote names one, in a frame of bounded size."""
+
 KIND_EMPTY: Final = 0
 """Nothing: a leader's first entry of its term (Raft thesis, section 6.4)."""
 KIND_WRITES: Final = 1

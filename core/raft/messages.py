@@ -64,7 +64,7 @@ class AppendResponse(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=Fal
 
     Attributes:
         term: the follower's term.
-        stamp: the stamp of the request.
+        stamp: the stamp of the request; 0 if that is of an earlier term than the answer.
         success: the entry before the new ones matched.
         index: if so the last index that is now known to match and to be durable here, else
             the `previous_index` that did not match.
@@ -119,7 +119,7 @@ class SnapshotResponse(msgspec.Struct, frozen=True, array_like=True, tag=6, gc=F
 
     Attributes:
         term: the follower's term.
-        stamp: the stamp of the request.
+        stamp: as in `AppendResponse`.
         snapshot: which transfer.
         number: chunks that it has kept aside so far.
         outcome: `SNAPSHOT_MORE`, `SNAPSHOT_DONE` or `SNAPSHOT_REFUSED`.

@@ -51,7 +51,6 @@ class Progress(msgspec.Struct):
         mode: how it is fed.
         probing: a probe is under way and unanswered.
         inflight: last indices of unanswered messages with entries, oldest first.
-        sent_ns: when anything was sent to it last.
         heard_ns: when it answered last.
         electable: it says that it could lead.
         snapshot_floor: it needs a snapshot of at least this index.
@@ -63,7 +62,6 @@ class Progress(msgspec.Struct):
     mode: Mode = Mode.PROBE
     probing: bool = False
     inflight: deque[int] = msgspec.field(default_factory=deque)
-    sent_ns: int = 0
     heard_ns: int = 0
     electable: bool = False
     snapshot_floor: int = 0

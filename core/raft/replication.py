@@ -6,7 +6,12 @@ from core.check import check
 from core.raft import snapshot
 from core.raft.configuration import decode
 from core.raft.entry import KIND_CONFIGURATION, Entry
-from core.raft.messages import AppendRequest, AppendResponse, SnapshotResponse
+from core.raft.messages import (
+    AppendRequest,
+    AppendResponse,
+    SnapshotRequest,
+    SnapshotResponse,
+)
 from core.raft.progress import Mode, Progress
 from core.raft.state import Leadership, Raft, Role
 
@@ -77,7 +82,6 @@ def _send_entries(raft: Raft, node: str, peer: Progress, now_ns: int, *, carry: 
     entries: tuple[Entry, ...] = ()
     if carry and peer.next <= log.last_index:
         entries = log.slice(peer.next, raft.settings.append_bytes_max)
-    peer.sent_ns = now_ns
     raft.send(
         node,
         AppendRequest(
@@ -100,7 +104,6 @@ def _send_bare_heartbeat(raft: Raft, node: str, peer: Progress, now_ns: int) -> 
     """Show that the leader is there, and say nothing of entries that the peer may not have."""
     matched_term = raft.log.term_at(peer.match)
     index = peer.match if matched_term is not None else 0
-    peer.sent_ns = now_ns
     raft.send(
         node,
         AppendRequest(
@@ -223,8 +226,7 @@ def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> Non
     log = raft.log
     previous_index, entries = message.previous_index, message.entries
     last_index = previous_index + len(entries)
-    if raft.snapshot_floor or (raft.incoming is not None and raft.incoming.complete):
-        # The state is being replaced: nothing can attach until that is done.
+    if raft.awaits_base:
         _answer(raft, sender, message, success=False, index=previous_index)
         return
     if raft.incoming is not None and entries:
@@ -249,9 +251,12 @@ def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> Non
 
 
 def commit_to(raft: Raft, index: int) -> None:
-    """Commit up to `index`, as far as this log is known to equal the leader's."""
-    index = min(index, raft.matched)
-    raft.commit = max(raft.commit, index)
+    """Commit up to `index`, as far as this log is known to equal the leader's.
+
+    Not while the base is awaited: the log may lose what is not durable when that comes.
+    """
+    if not raft.awaits_base:
+        raft.commit = max(raft.commit, min(index, raft.matched))
 
 
 def _take_entries(raft: Raft, entries: tuple[Entry, ...]) -> None:
@@ -272,6 +277,15 @@ def _take_entries(raft: Raft, entries: tuple[Entry, ...]) -> None:
         return
 
 
+def stamp_of(raft: Raft, message: AppendRequest | SnapshotRequest) -> int:
+    """Return the stamp that an answer repeats: none if the request is of an earlier term.
+
+    Nothing is promised to a leader of an earlier term. If it leads again it would take its own old
+    stamp, drawn perhaps before its clock began anew, for a promise to it now.
+    """
+    return message.stamp if message.term == raft.term else 0
+
+
 def _answer(raft: Raft, sender: str, message: AppendRequest, *, success: bool, index: int) -> None:
     hint_index = hint_term = 0
     if not success:
@@ -280,7 +294,7 @@ def _answer(raft: Raft, sender: str, message: AppendRequest, *, success: bool, i
         sender,
         AppendResponse(
             raft.term,
-            message.stamp,
+            stamp_of(raft, message),
             success,
             index,
             hint_index,

@@ -55,7 +55,7 @@ def feed(raft: Raft, node: str, peer: Progress, now_ns: int) -> None:
     if transfer is None or transfer.chunk is None:
         return
     if transfer.sent_ns == 0 or now_ns - transfer.sent_ns >= raft.settings.snapshot_retry_ns:
-        transfer.sent_ns = peer.sent_ns = now_ns
+        transfer.sent_ns = now_ns
         assert isinstance(transfer.chunk, SnapshotRequest)
         raft.send(node, msgspec.structs.replace(transfer.chunk, stamp=raft.stamp(now_ns)))
 
@@ -139,14 +139,14 @@ def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_n
         _answer(raft, sender, message, SNAPSHOT_REFUSED, 0, 0)
         return
     incoming = raft.incoming
-    if incoming is None or incoming.snapshot != message.snapshot or incoming.leader != sender:
+    if incoming is None or (incoming.term, incoming.snapshot) != (raft.term, message.snapshot):
         if incoming is not None and incoming.complete:
             return  # another snapshot is being put in place: the leader sends its own again
         if message.number != 0:
             _answer(raft, sender, message, SNAPSHOT_REFUSED, 0, 0)
             return
         meta = BaseMeta(message.index, message.last_term, message.configuration, message.wall_ns)
-        incoming = raft.incoming = Incoming(sender, message.snapshot, meta)
+        incoming = raft.incoming = Incoming(sender, raft.term, message.snapshot, meta)
         raft.schedule_campaign()
     if message.number < incoming.expected and not incoming.complete:
         _answer(raft, sender, message, SNAPSHOT_MORE, message.number + 1, 0)
@@ -196,10 +196,29 @@ def refused(raft: Raft, snapshot: int, number: int) -> None:
 
 
 def keeps_suffix(raft: Raft, meta: BaseMeta) -> bool:
-    """Tell whether the log goes on behind the snapshot, so that nothing of it is void."""
-    if meta.index == raft.log.start_index:
+    """Tell whether the log goes on behind the snapshot, so that nothing of it is void.
+
+    The log on disk must do so: what is not durable yet may be about to replace other entries,
+    and those would stand behind the new base after a crash.
+    """
+    log = raft.log
+    if meta.index == log.start_index:
         return True  # what precedes the window is committed, hence the same
-    return raft.log.term_at(meta.index) == meta.term
+    return meta.index <= log.stable_index and log.term_at(meta.index) == meta.term
+
+
+def prepare_replacement(raft: Raft, meta: BaseMeta) -> bool:
+    """Tell whether what the log holds on disk is void once the snapshot is the base.
+
+    If so the log takes leave of what is not durable, which nobody was told of: until the base is
+    in place nothing may make it durable after all.
+    """
+    log = raft.log
+    if keeps_suffix(raft, meta):
+        return False
+    if log.stable_index < log.last_index:
+        log.truncate(log.stable_index + 1)
+    return True
 
 
 def replaced(raft: Raft, snapshot: int) -> None:
@@ -220,7 +239,7 @@ def replaced(raft: Raft, snapshot: int) -> None:
     raft.incoming = None
     raft.recall_configuration()
     raft.schedule_campaign()
-    if raft.leader == incoming.leader:
+    if incoming.term == raft.term:
         raft.send(
             incoming.leader,
             SnapshotResponse(
@@ -235,7 +254,14 @@ def _answer(
 ) -> None:
     raft.send(
         receiver,
-        SnapshotResponse(raft.term, message.stamp, message.snapshot, number, outcome, index),
+        SnapshotResponse(
+            raft.term,
+            replication.stamp_of(raft, message),
+            message.snapshot,
+            number,
+            outcome,
+            index,
+        ),
         when_durable=True,
         durable_index=index,
     )

@@ -94,6 +94,7 @@ class Incoming(msgspec.Struct):
 
     Attributes:
         leader: who sends it.
+        term: the term in which that one leads; a later leader, be it the same node, begins anew.
         snapshot: names it.
         meta: where the base will stand.
         expected: number of the chunk that comes next.
@@ -104,6 +105,7 @@ class Incoming(msgspec.Struct):
     """
 
     leader: str
+    term: int
     snapshot: int
     meta: BaseMeta
     expected: int = 0
@@ -253,6 +255,9 @@ class Raft:
         self.log = Log(start_index, start_term, entries)
         if self.log.last_index < meta.index:
             self.log.reset(meta.index, meta.term)
+        if not self.snapshot_floor:
+            agrees = self.log.term_at(meta.index) == meta.term
+            check(agrees, "the log says otherwise than the base where that stands")
         self.commit = max(meta.index, self.snapshot_floor)
         self.matched = 0
         self.recall_configuration()
@@ -262,6 +267,11 @@ class Raft:
         self.abstain_until_ns = 0
         self.campaign_due_ns = NEVER
         self.draw_timeout()
+
+    @property
+    def awaits_base(self) -> bool:
+        """Whether its state was lost or is being replaced: until then nothing attaches to it."""
+        return self.snapshot_floor > 0 or (self.incoming is not None and self.incoming.complete)
 
     # -- clocks -----------------------------------------------------------------------------
 
@@ -286,7 +296,8 @@ class Raft:
         if may_lead and self.configuration.votes(self.node):
             voters = (*self.configuration.incoming, *self.configuration.outgoing)
             # The only voter has nobody to hear from before it campaigns.
-            at_once = voters == (self.node,) and self.role is Role.FOLLOWER
+            lonely = voters == (self.node,) and not self.leader
+            at_once = lonely and self.role is Role.FOLLOWER
             due_ns = self._timer_ns + (0 if at_once else self.timeout_ns)
             self.campaign_due_ns = max(due_ns, self.abstain_until_ns)
         else:
@@ -336,13 +347,13 @@ class Raft:
             self.vote = ""
             self.hard_state_changed = True
             self.matched = 0
+            if self.incoming is not None and not self.incoming.complete:
+                self.incoming = None
         if self.leadership is not None:
             for peer in self.leadership.peers.values():
                 peer.end_transfer()
             self.leadership = None
             self._timer_ns = now_ns
-        if self.incoming is not None and not self.incoming.complete and self.leader != leader:
-            self.incoming = None
         if self.leader != leader:
             self.matched = 0
         self.role = Role.FOLLOWER

@@ -28,6 +28,10 @@ UNKNOWN_OUTCOME: Final = failure(
 AUDIT_FAILED: Final = failure(
     500, "1 error occurred:\n\t* no audit backend succeeded in logging the request\n\n"
 )
+TOO_LARGE_TO_FORWARD: Final = failure(413, "request body too large to be passed on to the leader")
+ANSWER_TOO_LARGE: Final = failure(
+    500, "the answer is too large to be passed on; ask the leader itself"
+)
 STOPPING: Final = failure(503, "this node is stopping; nothing was done", headers=_RETRY_SOON)
 
 

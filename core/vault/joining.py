@@ -17,6 +17,7 @@ from core.barrier.record import RecordDamaged
 from core.barrier.storage import Storage
 from core.engines.call import RequestError
 from core.moment import NANOSECONDS_PER_SECOND
+from core.raft.entry import NODE_BYTES_MAX
 from core.store.keys import SCOPE_CLUSTER, clear
 from core.store.reader import Reader, Writer
 from core.vault.areas import AUTHORITY, area_prefix
@@ -39,7 +40,13 @@ _TICKET_KEY: Final = clear(SCOPE_CLUSTER, b"join-ticket")
 
 TICKET_LIFETIME_NS: Final = 3600 * NANOSECONDS_PER_SECOND
 """How long operators may take to unseal a joiner."""
-TEXT_LENGTH_MAX: Final = 512
+TEXT_BYTES_MAX: Final = {
+    "node_id": NODE_BYTES_MAX,
+    "node_name": 512,
+    "cluster_address": 512,
+    "api_address": 512,
+}
+"""What a joiner may say of itself: members keep it for long, and vote by its id."""
 
 _AUTHORITY: Final = "authority"
 _UNSEAL_KEY: Final = "unseal-key"
@@ -198,21 +205,22 @@ def _open_ticket(context: Context) -> _Ticket:
 
 
 def _join_request(body: dict[str, Any]) -> JoinRequest:
-    texts = {
-        field: body.get(field)
-        for field in ("node_id", "node_name", "cluster_address", "api_address")
-    }
-    for field, text in texts.items():
-        if not isinstance(text, str) or not 0 < len(text) <= TEXT_LENGTH_MAX:
-            raise RequestError(400, f"{field} must be a text of 1 to {TEXT_LENGTH_MAX} characters")
     return JoinRequest(
-        str(texts["node_id"]),
-        str(texts["node_name"]),
-        str(texts["cluster_address"]),
-        str(texts["api_address"]),
+        _said(body, "node_id"),
+        _said(body, "node_name"),
+        _said(body, "cluster_address"),
+        _said(body, "api_address"),
         _bytes(body, "public_key"),
         body.get("non_voter") is True,
     )
+
+
+def _said(body: dict[str, Any], field: str) -> str:
+    text = body.get(field)
+    bytes_max = TEXT_BYTES_MAX[field]
+    if not isinstance(text, str) or not 0 < len(text.encode()) <= bytes_max:
+        raise RequestError(400, f"{field} must be a text of 1 to {bytes_max} bytes")
+    return text
 
 
 def _text(data: bytes) -> str:

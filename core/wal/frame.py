@@ -21,7 +21,7 @@ from typing import Final
 
 import msgspec
 
-from core.raft.entry import Entry, HardState
+from core.raft.entry import NODE_BYTES_MAX, Entry, HardState
 
 VERSION: Final = 1
 """Of the format. The header is the same in all versions, so that an old one can tell a new one."""
@@ -31,8 +31,6 @@ DIGEST_BYTES: Final = 16
 ALIGNMENT_BYTES: Final = 8
 
 STAMP_BYTES_MAX: Final = 64
-VOTE_BYTES_MAX: Final = 64
-"""Bytes in the name of the node that was voted for."""
 
 ENTRY_OVERHEAD_BYTES_MAX: Final = 1 + 4 * 9 + 5
 """What an entry takes besides its data: an array of four integers and a byte string."""
@@ -40,7 +38,7 @@ ENTRY_OVERHEAD_BYTES_MAX: Final = 1 + 4 * 9 + 5
 FRAME_OVERHEAD_BYTES_MAX: Final = (
     HEADER_BYTES
     + (1 + 5)  # the payload, and its array of entries
-    + (1 + 9 + 2 + VOTE_BYTES_MAX)  # the hard state
+    + (1 + 9 + 2 + NODE_BYTES_MAX)  # the hard state
     + (1 + 2 + STAMP_BYTES_MAX + 9)  # the opening
     + (ALIGNMENT_BYTES - 1)
 )

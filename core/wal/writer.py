@@ -16,13 +16,12 @@ from typing import Final
 import msgspec
 
 from core.check import check
-from core.raft.entry import Entry, HardState
+from core.raft.entry import NODE_BYTES_MAX, Entry, HardState
 from core.wal.frame import (
     ALIGNMENT_BYTES,
     DIGEST_BYTES,
     FRAME_OVERHEAD_BYTES_MAX,
     STAMP_BYTES_MAX,
-    VOTE_BYTES_MAX,
     Opening,
     Payload,
     encode_frame,
@@ -175,7 +174,7 @@ class Writer:
         check(hard_state is not None or entries, "an empty batch")
         if hard_state is not None:
             check(not goes_back(self._hard_state, hard_state), "the hard state goes back")
-            check(len(hard_state.vote.encode()) <= VOTE_BYTES_MAX, "the name in a vote is too long")
+            check(len(hard_state.vote.encode()) <= NODE_BYTES_MAX, "the name in a vote is too long")
         if entries:
             run = entries[-1].index - entries[0].index + 1
             check(run == len(entries), "the entries of a batch are consecutive")

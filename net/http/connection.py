@@ -58,7 +58,7 @@ class Keeper(Protocol):
     settings: ListenerSettings
     statistics: Statistics
     renderer: Renderer
-    draining: bool
+    retiring: bool
 
     def watch(self, connection: "Connection", events: int) -> None:
         """Tell the connection of these epoll events, and of no others, from now on."""
@@ -242,7 +242,7 @@ class Connection:
     def _respond(self, response: Response, *, close: bool = False) -> None:
         head = self._head
         keeper = self._keeper
-        self._closes = close or keeper.draining or not head.block.keep_alive
+        self._closes = close or keeper.retiring or not head.block.keep_alive
         self._send(
             keeper.renderer.render(
                 response, without_body=head.method == b"HEAD", close=self._closes

@@ -4,8 +4,11 @@ It owns the way to Hypercorn's machinery for one connection, and its configurati
 know why a connection comes here, nor what the ASGI application does.
 """
 
+import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, cast
 
+import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
@@ -22,6 +25,8 @@ from net.tls import TlsTransport
 if TYPE_CHECKING:
     # It comes with Hypercorn, whose matter it is.
     import h11
+
+_log = structlog.get_logger("holdfast.http")
 
 STREAMS_MAX: Final = 100
 """Requests under way in one HTTP/2 connection."""
@@ -114,14 +119,19 @@ class Handover:
         try:
             with trio.CancelScope() as server.scope:
                 await server.run()
-        except* Exception:  # noqa: BLE001 -- a fault of Hypercorn's must end this connection only
+        except* Exception as faults:  # noqa: BLE001 -- one of Hypercorn's ends this connection only
             self._statistics.handovers_failed += 1
+            _log.error("a fault has ended a connection", kinds=sorted(set(_kinds(faults))))
         finally:
             stream.abort()
             self._streams.remove(stream)
             if not self._streams:
                 self._emptied.set()
                 self._emptied = trio.Event()
+
+    def retire(self) -> None:
+        """End each connection of HTTP/1.1 with its next answer, which says so."""
+        self._one.keep_alive_max_requests = 0
 
     async def drain(self) -> None:
         """End each connection as soon as it has no request under way, and wait for the last."""
@@ -135,11 +145,22 @@ class Handover:
             stream.abort()
 
 
+def _kinds(faults: BaseExceptionGroup[Exception]) -> Iterator[str]:
+    """Yield what faults are, but not their texts, which may quote what a client has sent."""
+    for fault in faults.exceptions:
+        if isinstance(fault, BaseExceptionGroup):
+            yield from _kinds(fault)
+        else:
+            yield type(fault).__name__
+
+
 def _config(keep_alive_s: float) -> Config:
     config = Config()
     config.errorlog = None
     config.include_server_header = False
     config.keep_alive_timeout = keep_alive_s
+    # Over HTTP/2 Hypercorn never sends the answer of the request that exceeds this.
+    config.keep_alive_max_requests = sys.maxsize
     config.h11_max_incomplete_size = HEAD_BYTES_MAX
     config.h2_max_header_list_size = HEAD_BYTES_MAX
     config.h2_max_concurrent_streams = STREAMS_MAX

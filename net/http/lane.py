@@ -22,6 +22,9 @@ from net.stream import Transport
 
 TURN_EVENTS_MAX: Final = 64
 """Connections served before other tasks run; about 3 ms at 50 us for each."""
+LINGER_S: Final = 0.2
+"""How long a drain waits for the next request of a client, to tell it that it is the last one: a
+request that meets the end of its connection leaves a client in doubt."""
 
 HandOver = Callable[[Transport, bytes], None]
 
@@ -40,7 +43,7 @@ class Lane:
         self.settings = settings
         self.statistics = statistics
         self.renderer = Renderer()
-        self.draining = False
+        self.retiring = False
         self.hand_over = hand_over
         self._connections: dict[int, Connection] = {}
         self._epoll = select.epoll()
@@ -76,14 +79,19 @@ class Lane:
             if connection.deadline_s <= now_s:
                 connection.expire()
 
+    def retire(self) -> None:
+        """End each connection with its next answer, which says so."""
+        self.retiring = True
+
     async def drain(self) -> None:
-        """End each connection as soon as it has no request under way, and wait for the last."""
-        self.draining = True
+        """End each connection with its next answer or after a while; wait for the last."""
+        self.retire()
+        with trio.move_on_after(LINGER_S):
+            await self._wait_until_empty()
         for connection in list(self._connections.values()):
             if connection.awaits in (Awaits.HANDSHAKE, Awaits.HEAD, Awaits.REQUEST):
                 connection.close()
-        if self._connections:
-            await self._emptied.wait()
+        await self._wait_until_empty()
 
     def close(self) -> None:
         """End all connections at once."""
@@ -100,5 +108,10 @@ class Lane:
         descriptor = connection.transport.socket.fileno()
         self._epoll.unregister(descriptor)
         del self._connections[descriptor]
-        if self.draining and not self._connections:
+        if not self._connections:
             self._emptied.set()
+            self._emptied = trio.Event()
+
+    async def _wait_until_empty(self) -> None:
+        if self._connections:
+            await self._emptied.wait()

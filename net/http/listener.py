@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+import structlog
 import trio
 
 from net import descriptors
@@ -40,6 +41,7 @@ _KEEP_ALIVE_OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 9),
 )
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_log = structlog.get_logger("holdfast.http")
 
 
 class CannotListenError(Exception):
@@ -110,12 +112,21 @@ class Listener:
         finally:
             self.close()
 
+    def retire(self) -> None:
+        """Announce the end: from now on each answer is the last of its connection.
+
+        New connections are still taken. Over HTTP/2 nothing is announced.
+        """
+        self._lane.retire()
+        self._wide.retire()
+
     async def drain(self, grace_s: float) -> None:
         """Take no more connections, finish the requests under way, close.
 
         Args:
             grace_s: how long the requests under way may take; then they are cut off.
         """
+        self.retire()
         self._accepting.cancel()
         with trio.move_on_after(grace_s):
             async with trio.open_nursery() as nursery:
@@ -134,6 +145,8 @@ class Listener:
                 await trio.lowlevel.wait_readable(self._socket)
                 if not self._accept_burst():
                     await trio.sleep(ACCEPT_PAUSE_S)
+        # Those that wait already would be reset together with the socket.
+        self._accept_burst()
         self._socket.close()
 
     def _accept_burst(self) -> bool:
@@ -146,6 +159,7 @@ class Listener:
             except OSError as error:
                 if error.errno in _NO_LISTENER:
                     raise
+                self.statistics.not_accepted += 1
                 return False
             self._admit(connected, address[0], address[1])
         return True
@@ -167,9 +181,20 @@ class Listener:
         self._nursery.start_soon(self._wide.serve, transport, received)
 
     async def _sweep(self) -> None:
+        told = (0, 0)
         while True:
             await trio.sleep(SWEEP_INTERVAL_S)
             self._lane.sweep(time.monotonic())
+            refused, not_accepted = self.statistics.refused, self.statistics.not_accepted
+            if (refused, not_accepted) != told:
+                told = (refused, not_accepted)
+                place = f"{self.host}:{self.port}"
+                _log.warning(
+                    "clients are turned away",
+                    address=place,
+                    refused=refused,
+                    not_accepted=not_accepted,
+                )
 
 
 def _listen(host: str, port: int) -> socket.socket:

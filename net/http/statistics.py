@@ -9,6 +9,7 @@ class Statistics(msgspec.Struct):
     Attributes:
         accepted: connections taken.
         refused: connections reset because there were too many.
+        not_accepted: attempts to take one that failed for want of descriptors or memory.
         handshakes_failed: TLS connections that never came to a request.
         requests: requests that the thin lane served.
         handed_over: connections that moved to Hypercorn.
@@ -18,6 +19,7 @@ class Statistics(msgspec.Struct):
 
     accepted: int = 0
     refused: int = 0
+    not_accepted: int = 0
     handshakes_failed: int = 0
     requests: int = 0
     handed_over: int = 0

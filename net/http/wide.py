@@ -34,6 +34,7 @@ class WideLane:
         self._settings = settings
         self._statistics = statistics
         self._handover: Handover | None = None
+        self._retiring = False
         self._waiting = 0
         self._loading = trio.Lock()
 
@@ -51,6 +52,12 @@ class WideLane:
         finally:
             self._waiting -= 1
         await handover.serve(transport, received)
+
+    def retire(self) -> None:
+        """End each connection of HTTP/1.1 with its next answer, which says so."""
+        self._retiring = True
+        if self._handover is not None:
+            self._handover.retire()
 
     async def drain(self) -> None:
         """End each connection as soon as it has no request under way, and wait for the last."""
@@ -74,4 +81,6 @@ class WideLane:
                     module = await trio.to_thread.run_sync(import_module, _MODULE)
                 app = self._build_app()
                 self._handover = module.Handover(app, self._settings, self._statistics)
+                if self._retiring:
+                    self._handover.retire()
             return self._handover

@@ -25,6 +25,7 @@ from server.bench.connection import get
 from server.bench.machine import Cores
 from server.bench.settings import VALUE_BYTES, BenchError, PeerUnavailable
 from server.bench.workload import Target
+from server.ports import free_ports
 
 NAME: Final = f"bare JSON app, Hypercorn {version('hypercorn')} on trio"
 
@@ -83,7 +84,7 @@ def bare_app(
     Raises:
         PeerUnavailable: it does not start.
     """
-    (port,) = children.free_ports(1)
+    (port,) = free_ports(HOST, 1)
     target = Target(HOST, port, str(certificate.authority_file))
     command = children.python_module(
         "server.bench.bare_app",

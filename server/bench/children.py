@@ -1,12 +1,11 @@
 """Processes that a benchmark starts: each on its core, each ended by its number.
 
-Owns their start, their end, and free ports. A child also ends when this process dies, however that
+Owns their start and their end. A child also ends when this process dies, however that
 comes. Must not know what a child does.
 """
 
 import os
 import resource
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
-from server.bench.certificate import HOST
 from server.bench.launch import ANY_CORE, PYTHON
 from server.bench.settings import BenchError
 
@@ -161,15 +159,3 @@ def tail(log: Path) -> str:
         said = ""
     lines = [line.strip(" |") for line in said.splitlines() if any(map(str.isalnum, line))]
     return lines[-1] if lines else "nothing"
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listened on a moment ago, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind((HOST, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

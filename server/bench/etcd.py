@@ -17,6 +17,7 @@ from server.bench.certificate import HOST, Certificate
 from server.bench.connection import exchange
 from server.bench.settings import BenchError, PeerUnavailable
 from server.bench.workload import Target, Workload
+from server.ports import free_ports
 
 _STATUS: Final = Workload(method="POST", path="/v3/maintenance/status", body="{}")
 
@@ -77,7 +78,7 @@ def etcd(
 
 def _lay_out(count: int, certificate: Certificate | None) -> list[_Member]:
     ca_file = str(certificate.authority_file) if certificate else ""
-    ports = children.free_ports(2 * count)
+    ports = free_ports(HOST, 2 * count)
     return [
         _Member(
             f"etcd{number}",

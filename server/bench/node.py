@@ -19,6 +19,7 @@ from server.bench.connection import get
 from server.bench.machine import Cores, resident_bytes
 from server.bench.settings import Settings
 from server.bench.workload import Target
+from server.ports import free_ports
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -47,7 +48,7 @@ def started(directory: Path, certificate: Certificate, cores: Cores) -> Iterator
         BenchError: it does not start.
     """
     directory.mkdir()
-    port, peer_port = children.free_ports(2)
+    port, peer_port = free_ports(HOST, 2)
     target = Target(HOST, port, str(certificate.authority_file))
     file = directory / "node.json"
     file.write_text(_configuration(directory, certificate, target, peer_port), encoding="ascii")

@@ -281,7 +281,7 @@ async def told(story: Story, root: Path) -> Told:
 async def second_lives(first: Told, directory: Path) -> AsyncIterator[Told]:
     """Yield stories that go on after each point at which the first life may have ended."""
     story, journal, _ = first
-    for number, (left, facts) in enumerate(crashes(journal, losses=1)):
+    for number, (left, facts) in enumerate(crashes(journal, losses=2)):
         lost: list[Entry] = [*facts, PowerLoss(left)]
         yield await went_on(story, lost, directory / f"lost-{number}")
     for point in range(1, len(journal)):

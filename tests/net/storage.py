@@ -131,3 +131,32 @@ def killed(path: Path, times: int = 1) -> Path:
     copy = path.with_name(f"{path.name}-killed-{times}")
     shutil.copytree(path, copy)
     return copy
+
+
+def damage(path: Path, value: bytes) -> None:
+    """Change one bit of the base."""
+    file = next((path / "store").glob("base-*/data.mdb"))
+    content = bytearray(file.read_bytes())
+    content[content.index(value)] ^= 1
+    file.write_bytes(content)
+
+
+async def install(life: Life, meta: BaseMeta) -> None:
+    """Stage a snapshot after one that was given up, and put it in place."""
+    await life.carry_out(
+        effects.StageSnapshot(4, 0, [(b"given", b"up")]),
+        effects.StageSnapshot(5, 0, [(b"b", b"2")]),
+        effects.StageSnapshot(5, 1, [(b"c", b"3")]),
+    )
+    assert [events.BaseReplaced(5)] == await life.carry_out(effects.ReplaceBase(5, meta))
+
+
+async def killed_after_a_flush(tmp_path: Path, *, cut: bool) -> Path:
+    """Return the directory of a node that was killed; its log may be cut behind the base."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.fill(4)
+        await life.flush(BaseMeta(3, 1), a="somewhat long")
+        if cut:
+            await life.drop(4)
+        return killed(path)

@@ -37,6 +37,23 @@ def test_everything_is_private(tmp_path: Path) -> None:
     directory.close()
 
 
+def test_a_directory_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    tmp_path.chmod(0o755)
+
+    with pytest.raises(DataDirectoryError, match="holds something else than the data of a node"):
+        DataDirectory(tmp_path)
+
+    assert ["letters"] == [path.name for path in tmp_path.iterdir()]
+    assert 0o755 == tmp_path.stat().st_mode & 0o777
+
+
+def test_a_file_system_may_be_mounted_there(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+
+    DataDirectory(tmp_path).close()
+
+
 def test_a_second_user_is_refused_at_once(tmp_path: Path) -> None:
     first = DataDirectory(tmp_path)
 

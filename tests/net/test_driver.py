@@ -24,8 +24,7 @@ from net.http.application import Handle
 from net.memory import MemoryStorage
 from tests.net.driven import PATIENCE_S, Driven, running
 from tests.net.small_disk import SmallDisk
-from tests.net.storage import killed
-from tests.net.test_files import damage
+from tests.net.storage import damage, killed
 
 NEVER = 1 << 62
 FILLING_MAX = 1_000

@@ -1,6 +1,5 @@
 """Storage on disk: order, room, failures, and what a start finds after the worst."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,18 +8,16 @@ import trio
 import trio.testing
 
 from core import effects, events
-from core.raft.configuration import Configuration, Member
 from core.store.base import BaseMeta
 from core.store.memtable import Memtable
-from core.wal.recovery import WalForeign
 from core.wal.writer import SEGMENT_BYTES_MIN
-from net import files, membership
+from net import files
+from net.base_directory import VERIFICATIONS_MAX
 from net.data_directory import DataDirectoryError
 from net.lmdb_base import SLICE_RECORDS_MAX
-from net.membership import Membership
 from tests.core.wal.disk import entries
 from tests.net.small_disk import SmallDisk
-from tests.net.storage import Life, flushing, killed, living
+from tests.net.storage import Life, damage, flushing, install, killed, killed_after_a_flush, living
 
 
 def names(path: Path) -> list[str]:
@@ -90,16 +87,6 @@ async def test_the_log_is_cut_behind_the_base(tmp_path: Path) -> None:
 
 
 # -- snapshots ------------------------------------------------------------------------------
-
-
-async def install(life: Life, meta: BaseMeta) -> None:
-    """Stage a snapshot after one that was given up, and put it in place."""
-    await life.carry_out(
-        effects.StageSnapshot(4, 0, [(b"given", b"up")]),
-        effects.StageSnapshot(5, 0, [(b"b", b"2")]),
-        effects.StageSnapshot(5, 1, [(b"c", b"3")]),
-    )
-    assert [events.BaseReplaced(5)] == await life.carry_out(effects.ReplaceBase(5, meta))
 
 
 async def test_a_snapshot_takes_the_place_of_the_base(tmp_path: Path) -> None:
@@ -303,128 +290,6 @@ async def test_the_scrub_finds_damage(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ["the record of key 61 does not match its checksum"] == life.failures
 
 
-# -- a base that is lost --------------------------------------------------------------------
-
-
-def damage(path: Path, value: bytes) -> None:
-    """Change one bit of the base."""
-    file = next((path / "store").glob("base-*/data.mdb"))
-    content = bytearray(file.read_bytes())
-    content[content.index(value)] ^= 1
-    file.write_bytes(content)
-
-
-async def killed_after_a_flush(tmp_path: Path, *, cut: bool) -> Path:
-    """Return the directory of a node that was killed; its log may be cut behind the base."""
-    path = tmp_path / "data"
-    async with living(path) as life:
-        await life.fill(4)
-        await life.flush(BaseMeta(3, 1), a="somewhat long")
-        if cut:
-            await life.drop(4)
-        return killed(path)
-
-
-async def test_after_a_kill_a_damaged_base_is_built_anew_from_the_log(tmp_path: Path) -> None:
-    path = await killed_after_a_flush(tmp_path, cut=False)
-    damage(path, b"somewhat long")
-
-    async with living(path) as life:
-        assert (BaseMeta(), {}) == (life.storage.base.meta, life.values())
-        assert [1, 2, 3, 4] == [entry.index for entry in life.recovered.entries]
-        await life.flush(BaseMeta(2, 1), a="1")
-        await life.drop(3)
-    async with living(path) as life:
-        assert {b"a": b"1"} == life.values()
-    assert (path / "store" / "damaged" / "data.mdb").exists()
-
-
-@pytest.mark.parametrize("size", [0, 1_000, 20_000])
-async def test_a_base_that_was_cut_short_is_built_anew(tmp_path: Path, size: int) -> None:
-    """Also after an orderly end."""
-    path = tmp_path / "data"
-    async with living(path) as life:
-        await life.append(*entries(1, 3))
-        await life.flush(BaseMeta(2, 1), a="x" * 50_000)
-    os.truncate(path / "store" / "base-1" / "data.mdb", size)
-
-    async with living(path) as life:
-        assert ({}, [1, 2, 3]) == (
-            life.values(),
-            [entry.index for entry in life.recovered.entries],
-        )
-
-
-async def test_what_a_cut_log_can_not_give_comes_from_other_members(tmp_path: Path) -> None:
-    """Consensus sees that the entries begin behind an empty base, start after start."""
-    path = await killed_after_a_flush(tmp_path, cut=True)
-    damage(path, b"somewhat long")
-    two = {name: Member(name, "", "") for name in ("a", "b")}
-    membership.save(path, Membership(Configuration(tuple(two), members=two)))
-
-    for _ in range(2):
-        async with living(path) as life:
-            assert BaseMeta() == life.storage.base.meta
-            assert 1 < life.recovered.entries[0].index <= 4
-            assert 4 == life.recovered.entries[-1].index
-
-
-async def test_without_other_members_a_lost_base_is_an_error(tmp_path: Path) -> None:
-    """A node that began anew would answer as if nothing had ever been there."""
-    path = await killed_after_a_flush(tmp_path, cut=True)
-    damage(path, b"somewhat long")
-
-    for _ in range(2):
-        with pytest.raises(DataDirectoryError, match="no other member has what it held"):
-            Life(path)
-    assert b"omewhat long" in (path / "store" / "damaged" / "data.mdb").read_bytes()
-
-
-async def test_a_lost_snapshot_without_entries_since_is_an_error(tmp_path: Path) -> None:
-    """Consensus would not know how much it has promised to keep."""
-    path = tmp_path / "data"
-    async with living(path) as life:
-        await life.append(*entries(1, 2))
-        await install(life, BaseMeta(90, 4, b"", 0, life.writer.sequence))
-        members = {"a": Member("a", "", ""), "b": Member("b", "", "")}
-        membership.save(path, Membership(Configuration(("a", "b"), members=members)))
-    shutil.rmtree(path / "store" / "base-2")
-
-    with pytest.raises(DataDirectoryError, match="the log has nothing since"):
-        Life(path)
-
-
-async def test_what_a_snapshot_has_voided_stays_void_without_it(tmp_path: Path) -> None:
-    """Entries that it replaced could come back else, in front of those that followed it."""
-    path = tmp_path / "data"
-    async with living(path) as life:
-        await life.append(*entries(1, 2))
-        void_through = life.writer.sequence
-        await install(life, BaseMeta(90, 4, b"", 0, void_through))
-        await life.append(*entries(91, 2, term=4))
-        members = {"a": Member("a", "", ""), "b": Member("b", "", "")}
-        membership.save(path, Membership(Configuration(("a", "b"), members=members)))
-    shutil.rmtree(path / "store" / "base-2")
-
-    async with living(path) as life:
-        assert void_through == life.storage.base.meta.void_through
-        assert [91, 92] == [entry.index for entry in life.recovered.entries]
-
-
-async def test_a_base_that_kills_whoever_looks_at_it_is_not_looked_at_for_ever(
-    tmp_path: Path,
-) -> None:
-    path = await killed_after_a_flush(tmp_path, cut=False)
-    (path / "store" / "suspect").write_bytes(b"2")
-    async with living(path) as life:
-        assert {b"a": b"somewhat long"} == life.values()
-        assert b"0" == (path / "store" / "suspect").read_bytes()
-    (path / "store" / "suspect").write_bytes(b"3")
-
-    async with living(path) as life:
-        assert ({}, 1) == (life.values(), life.recovered.entries[0].index)
-
-
 # -- what is refused ------------------------------------------------------------------------
 
 
@@ -434,15 +299,52 @@ async def test_what_belongs_to_another_node_is_refused(tmp_path: Path) -> None:
         async with living(path) as life:
             await life.append(*entries(1, 1))
     one, two = paths
-    shutil.rmtree(two / "wal")
-    shutil.copytree(one / "wal", two / "wal")
-    with pytest.raises(WalForeign):
-        Life(two)
-    shutil.rmtree(two / "store")
-    shutil.copytree(one / "store", two / "store")
+    former = (one / "wal").rename(tmp_path / "wal")
+    shutil.copytree(two / "wal", one / "wal")
+    with pytest.raises(DataDirectoryError, match="segment 1 belongs to another node"):
+        Life(one)
+    shutil.rmtree(one / "wal")
+    former.rename(one / "wal")
+    shutil.rmtree(one / "store")
+    shutil.copytree(two / "store", one / "store")
 
-    with pytest.raises(DataDirectoryError, match="belongs to another node"):
-        Life(two)
+    with pytest.raises(DataDirectoryError, match="base-1 belongs to another node"):
+        Life(one)
+
+
+async def test_a_log_that_belongs_to_another_node_gets_no_base_here(tmp_path: Path) -> None:
+    """Its owner, once it is back, finds nothing in its way."""
+    path, identity = tmp_path / "data", tmp_path / "data" / "identity.json"
+    async with living(path) as life:
+        await life.append(*entries(1, 1))
+    owner = identity.read_bytes()
+    shutil.rmtree(path / "store")
+    identity.write_text('{"format":1,"node":"another"}')
+    with pytest.raises(DataDirectoryError, match="segment 1 belongs to another node"):
+        Life(path)
+    identity.write_bytes(owner)
+
+    async with living(path) as life:
+        assert [1] == [entry.index for entry in life.recovered.entries]
+
+
+async def test_a_base_that_was_refused_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    """However often that happens, its owner finds it as it was."""
+    path = await killed_after_a_flush(tmp_path, cut=False)
+    identity, log = path / "identity.json", path / "wal"
+    owner, aside = identity.read_bytes(), log.rename(tmp_path / "wal")
+    (path / "has-log").unlink()
+    identity.write_text('{"format":1,"node":"another"}')
+    for _ in range(VERIFICATIONS_MAX + 2):
+        with pytest.raises(DataDirectoryError, match="belongs to another node"):
+            Life(path)
+    log.rmdir()
+    aside.rename(log)
+    identity.write_bytes(owner)
+
+    async with living(path) as life:
+        assert {b"a": b"somewhat long"} == life.values()
+        assert not (path / "store" / "damaged").exists()
 
 
 async def test_a_standing_that_means_nothing_is_refused(tmp_path: Path) -> None:
@@ -486,3 +388,13 @@ async def test_a_torn_batch_is_cleared_from_the_log(tmp_path: Path) -> None:
 
     content = (path / SEGMENT_PATH).read_bytes()
     assert bytes(len(content) - write.offset) == content[write.offset :]
+
+
+async def test_a_log_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    """The node would vote twice in a term, and miss what it has acknowledged."""
+    async with living(tmp_path) as life:
+        await life.append(*entries(1, 1))
+    shutil.rmtree(tmp_path / "wal")
+
+    with pytest.raises(DataDirectoryError, match="is gone"):
+        Life(tmp_path)

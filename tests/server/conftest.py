@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a wire, and the program itself in this process."""
+"""What tests share: a wire and the program itself in this process, or real processes."""
 
 import io
 import os
@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from server.cli import main
+from tests.server.cluster import Cluster, founded
 from tests.server.wire import Wire
 
 
@@ -67,3 +68,10 @@ def holdfast(
         return Outcome(code, printed.out, printed.err)
 
     return run
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Three nodes; their files are in `tmp_path`."""
+    with founded(tmp_path) as founded_cluster:
+        yield founded_cluster

@@ -1,5 +1,6 @@
 """Real server processes for tests: started, asked with hvac, killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,21 +8,37 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hvac
 
 STARTED_S_MAX = 20.0
-_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
+PATIENCE_S = 20.0
+_PORTS = iter(range(10_000 + os.getpid() * 500 % 20_000, 32_000))
+HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
 
 
 def free_port() -> int:
-    """Return a port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, another one each time.
+
+    It is below those that the kernel gives to whoever asks for any, so it stays free between two
+    starts. Processes that test beside this one begin elsewhere.
+    """
+    for port in _PORTS:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
+def wait(met: Callable[[], bool], why_not: Callable[[], str] = lambda: "") -> None:
+    """Wait until something holds that can only be polled."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not met():
+        assert time.monotonic() < deadline, f"waited too long\n{why_not()}"
+        time.sleep(0.02)  # another process gives no sign when it changes
 
 
 def run_holdfast(
@@ -37,7 +54,7 @@ def run_holdfast(
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VAULT_")}
     return subprocess.run(
-        (*under, *_HOLDFAST, *arguments),
+        (*under, *HOLDFAST, *arguments),
         capture_output=True,
         text=True,
         timeout=STARTED_S_MAX,
@@ -60,7 +77,7 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{port}"
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                (*_HOLDFAST, "server", *arguments),
+                (*HOLDFAST, "server", *arguments),
                 stdout=output,
                 stderr=output,
                 env={**os.environ, "HOME": str(log.parent)},
@@ -103,10 +120,7 @@ class ServerProcess:
 
     def leads(self) -> None:
         """Wait until it leads."""
-        deadline = time.monotonic() + STARTED_S_MAX
-        while not self._is_leader():
-            assert time.monotonic() < deadline, self._log.read_text()
-            time.sleep(0.02)  # leadership is told by polling only
+        wait(self._is_leader, self._log.read_text)
 
     def _is_leader(self) -> bool:
         try:

@@ -221,6 +221,22 @@ async def test_a_client_that_waits_to_send_is_told_to_go_on() -> None:
     assert [b"{}"] == [request.body for request in application.asked]
 
 
+@pytest.mark.parametrize(
+    ("field", "length"),
+    [(b"Expect: 100-continue", SETTINGS.request_bytes_max + 1), (b"X-A: b", 99_999_999_999)],
+    ids=["who asks first", "far too much"],
+)
+async def test_a_body_that_is_too_large_is_not_waited_for(field: bytes, length: int) -> None:
+    application = EchoApplication()
+    head = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\n%b\r\nContent-Length: %d\r\n\r\n" % (field, length)
+    async with serving(application, SETTINGS) as opened, await dial(opened) as stream:
+        await stream.send_all(head)
+        told = await until_end(stream)
+
+    assert b"HTTP/1.1 413 " in told
+    assert [] == application.asked
+
+
 def first_answer(data: bytes, method: bytes) -> Answer:
     """Return status, the headers that have to be alike and body of the first answer."""
     client = h11.Connection(h11.CLIENT)

@@ -2,32 +2,21 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from core.moment import NANOSECONDS_PER_SECOND
 from sim.checker.history import Operation
 from sim.checker.linearizability import check_linearizable
+from tests.server.cluster import FAILOVER_S_MAX, NAMES, Cluster, is_open, knows_leader
 from tests.server.load import KEYS, Load, answered
-from tests.server.test_cluster import FAILOVER_S_MAX, NAMES, Cluster, is_open, knows_leader, wait
+from tests.server.processes import wait
 
 pytestmark = pytest.mark.slow
 
 VICTIMS = ("leader", "follower", "leader")
 WRITES_BETWEEN_KILLS = 100
-
-
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.found()
-        yield cluster
-    finally:
-        cluster.stop()
 
 
 def kill(cluster: Cluster, office: str, load: Load) -> float:

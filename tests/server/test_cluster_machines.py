@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server.processes import ServerProcess, configure, free_port, run_holdfast
-from tests.server.test_cluster import NAMES, wait
+from tests.server.cluster import NAMES
+from tests.server.processes import ServerProcess, configure, free_port, run_holdfast, wait
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.server.processes import ServerProcess
-from tests.server.test_cluster import NAMES, Cluster, knows_leader, wait
+from tests.server.cluster import NAMES, Cluster, founded, knows_leader
+from tests.server.processes import ServerProcess, wait
 
 pytestmark = pytest.mark.slow
 
@@ -58,14 +58,10 @@ def ask(
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    try:
-        cluster.found()
+    with founded(tmp_path_factory.mktemp("cluster")) as cluster:
         kv = cluster.servers["one"].client.secrets.kv.v2
         kv.create_or_update_secret("shared", {"number": 1})
         yield cluster
-    finally:
-        cluster.stop()
 
 
 @pytest.fixture

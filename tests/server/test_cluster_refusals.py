@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,11 +87,14 @@ def test_a_foreign_data_directory(tmp_path: Path, lived_in: Path) -> None:
     identity.unlink()
     assert refused(tmp_path, file) == f"{lived_in} holds data but does not say whose"
     identity.write_text(json.dumps({"format": 1, "node": "f0" * 16}))
-    assert refused(tmp_path, file) == f"{lived_in / 'store' / 'base-1'} belongs to another node"
-    base, aside = lived_in / "store", tmp_path / "store"
+    log, base, aside = lived_in / "wal", lived_in / "store", tmp_path / "aside"
+    log.rename(aside)
+    assert refused(tmp_path, file) == f"{base / 'base-1'} belongs to another node"
+    log.rmdir()
+    aside.rename(log)
     base.rename(aside)
-    assert "segment 1 belongs to another node or cluster" in refused(tmp_path, file)
-    shutil.rmtree(base)
+    assert refused(tmp_path, file) == f"{lived_in}: segment 1 belongs to another node or cluster"
+    base.rmdir()
     aside.rename(base)
     identity.write_text(json.dumps({"format": 2, "node": "f0" * 16}))
     assert refused(tmp_path, file) == f"{identity} has format 2, which is unknown here"

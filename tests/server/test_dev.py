@@ -6,7 +6,6 @@ import signal
 import ssl
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import httpx
 import hvac
 import pytest
 
+from tests.server.processes import HOLDFAST
+
 pytestmark = pytest.mark.slow
 
-_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
 _EXPORT = re.compile(r"^    \$ export (\w+)='([^']*)'$", re.MULTILINE)
 STOPPED_S_MAX = 20.0
 
@@ -31,7 +31,7 @@ class DevServer:
 
     def __init__(self, *arguments: str, home: Path) -> None:
         self.process = subprocess.Popen(
-            (*_HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", *arguments),
+            (*HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", *arguments),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -173,7 +173,7 @@ def test_a_root_token_that_cannot_be_ends_it(tmp_path: Path) -> None:
     """With a sentence; nothing of the certificates is left either."""
     unusable = ("-dev-root-token-id=a b",)
     ended = subprocess.run(
-        (*_HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", "-dev-tls", *unusable),
+        (*HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", "-dev-tls", *unusable),
         capture_output=True,
         text=True,
         env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},

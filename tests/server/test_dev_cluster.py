@@ -9,7 +9,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,11 +19,10 @@ import pytest
 import requests
 
 from net.tls import read_certificates, read_identity
+from tests.server.processes import HOLDFAST, PATIENCE_S, wait
 
 pytestmark = pytest.mark.slow
 
-_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
-PATIENCE_S = 20.0
 RESTART_S_MAX = 1.0
 KEYS = {"nodes", "root_token", "unseal_keys", "ca_cert"}
 NODE_KEYS = {"id", "api_addr", "cluster_addr", "pid", "data"}
@@ -52,7 +50,7 @@ def begin(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
     astray = {"VAULT_API_ADDR": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1"}
     with (directory / "parent.log").open("ab") as log:
         return subprocess.Popen(
-            (*_HOLDFAST, "server", *arguments),
+            (*HOLDFAST, "server", *arguments),
             stdout=subprocess.PIPE,
             stderr=log,
             env={**os.environ, **astray, "TMPDIR": str(directory)},
@@ -125,13 +123,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin_one
     for cluster in clusters:
         cluster.end()
-
-
-def wait(met: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not met():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)  # another process gives no sign when it changes
 
 
 def kill(pid: int) -> None:
@@ -296,8 +287,8 @@ def test_the_nodes_end_with_their_parent(start: Start) -> None:
     assert [[node] for node in nodes] == ended
 
 
-def test_a_node_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
-    """With what it has said; the directory it was said in may be gone."""
+def test_nothing_is_started_where_somebody_else_listens(tmp_path: Path) -> None:
+    """Whoever that is would be taken for a node, initialised, and handed the keys."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -307,7 +298,40 @@ def test_a_node_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
 
     log = (tmp_path / "parent.log").read_text()
     assert (1, b"") == (process.returncode, said)
-    assert f"node-1 has ended:\ncannot listen on 127.0.0.1:{port}: " in log
+    assert f"node-1 cannot listen on 127.0.0.1:{port}: it is in use" in log
+    assert not (tmp_path / "cluster" / "node-1").exists()
+
+
+def test_a_node_that_cannot_start_is_told_at_once(start: Start, tmp_path: Path) -> None:
+    """With what it has said; the directory it was said in may be gone."""
+    start("-dev-cluster=1").stop()
+    (tmp_path / "cluster" / "node-1" / "identity.json").write_text("{}")
+    process = begin(tmp_path, "-dev-cluster=1", f"-dev-cluster-dir={tmp_path / 'cluster'}")
+    said, _ = process.communicate(timeout=PATIENCE_S)
+
+    assert (1, b"") == (process.returncode, said)
+    assert "node-1 has ended:\n" in (tmp_path / "parent.log").read_text()
+
+
+def test_one_dev_cluster_runs_in_a_directory(start: Start, tmp_path: Path) -> None:
+    cluster = start("-dev-cluster=1")
+    process = begin(tmp_path, "-dev-cluster=1", f"-dev-cluster-dir={tmp_path / 'cluster'}")
+    said, _ = process.communicate(timeout=PATIENCE_S)
+
+    assert (1, b"") == (process.returncode, said)
+    assert "a dev cluster runs in " in (tmp_path / "parent.log").read_text()
+    assert cluster.is_back(0)
+
+
+def test_a_node_that_ends_again_and_again_ends_all(start: Start, tmp_path: Path) -> None:
+    """It would start for ever, and nobody would look."""
+    cluster = start("-dev-cluster=1")
+    (tmp_path / "cluster" / "node-1.json").write_text("{}")
+    kill(cluster.told["nodes"][0]["pid"])
+    cluster.process.wait(PATIENCE_S)
+
+    assert 1 == cluster.process.returncode
+    assert "node-1 has ended:\n" in (tmp_path / "parent.log").read_text()
 
 
 def test_a_cluster_that_was_initialised_by_others_is_not_opened(

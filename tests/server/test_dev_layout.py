@@ -122,6 +122,17 @@ def test_a_file_of_somebody_else_is_named(tmp_path: Path, text: str) -> None:
         Layout(tmp_path, Options(count=1))
 
 
+def test_a_directory_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    tmp_path.chmod(0o755)
+
+    with pytest.raises(DevClusterError, match="holds something else than a dev cluster"):
+        Layout(tmp_path, Options(count=1))
+
+    assert ["letters"] == [path.name for path in tmp_path.iterdir()]
+    assert 0o755 == tmp_path.stat().st_mode & 0o777
+
+
 def test_a_place_that_is_no_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
@@ -143,6 +154,14 @@ def test_keys_are_kept_privately(tmp_path: Path) -> None:
     assert (None, KEYS) == (before, Layout(tmp_path, Options(count=1)).keys)
     assert {"root_token", "unseal_keys"} == json.loads(file.read_bytes()).keys()
     assert 0o600 == stat.S_IMODE(file.stat().st_mode)
+
+
+def test_keys_that_can_not_be_kept_are_an_error(tmp_path: Path) -> None:
+    layout = Layout(tmp_path, Options(count=1))
+    (tmp_path / "keys.new").symlink_to("/dev/full")
+
+    with pytest.raises(DevClusterError, match="No space left"):
+        layout.keep(Keys("token", ["a"]))
 
 
 def test_keys_that_are_none_are_named(tmp_path: Path) -> None:

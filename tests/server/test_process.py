@@ -1,6 +1,8 @@
 """Whole server processes, asked by a client that people use."""
 
+import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import hvac
 import pytest
 
 from tests.needs import needs
-from tests.server.processes import ServerProcess, configure, free_port
+from tests.server.processes import ServerProcess, configure, free_port, run_holdfast
 
 pytestmark = pytest.mark.slow
 PLANTED = "zebra-crossing-7"
@@ -118,6 +120,20 @@ def test_a_port_in_use_ends_the_process(running: list[ServerProcess], tmp_path: 
 
     assert second.returncode == 1
     assert str(port) in second.stderr
+
+
+@pytest.mark.parametrize("key", ["address", "cluster_address"])
+def test_a_node_whose_port_is_in_use_leaves_its_data_in_order(tmp_path: Path, key: str) -> None:
+    """Else the next start would look at the whole base for nothing."""
+    file = configure(tmp_path, free_port())
+    place = json.loads(file.read_text())["listener"]["tcp"][key]
+    host, _, port = place.rpartition(":")
+    with socket.create_server((host, int(port))):
+        ran = run_holdfast("server", f"-config={file}", home=tmp_path)
+
+    assert (ran.returncode, "Traceback" in ran.stderr) == (1, False)
+    assert f"cannot listen on {place}: " in ran.stderr
+    assert not (tmp_path / "data-one" / "store" / "suspect").exists()
 
 
 def test_a_place_for_the_pid_file_that_is_none_ends_the_process(tmp_path: Path) -> None:

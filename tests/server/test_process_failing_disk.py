@@ -7,12 +7,18 @@ from pathlib import Path
 import hvac
 import pytest
 
-from tests.net.test_files import damage
+from tests.server.bases import damage_longest
+from tests.server.cluster import (
+    NAMES,
+    Cluster,
+    can_write,
+    founded,
+    is_open,
+    knows_leader,
+    read,
+)
 from tests.server.failing_sync import FailingSyncs
-from tests.server.processes import STARTED_S_MAX, ServerProcess, configure, free_port
-from tests.server.test_cluster import NAMES, Cluster, is_open, knows_leader, read, wait
-from tests.server.test_process_full_disk import can_write
-from tests.server.test_process_lost_base import longest_record
+from tests.server.processes import STARTED_S_MAX, ServerProcess, configure, free_port, wait
 
 pytestmark = pytest.mark.slow
 
@@ -27,15 +33,11 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FailingSyncs:
 @pytest.fixture
 def cluster(tmp_path: Path, failing: FailingSyncs) -> Iterator[Cluster]:
     assert failing is not None
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.found()
+    with founded(tmp_path) as cluster:
         leader = cluster.servers[cluster.leader()]
         for number in range(SECRETS):
             leader.client.secrets.kv.v2.create_or_update_secret(f"{number}", {"v": number})
         yield cluster
-    finally:
-        cluster.stop()
 
 
 def ended(server: ServerProcess) -> int:
@@ -120,8 +122,7 @@ def test_a_record_that_does_not_match_its_checksum_stops_the_node(tmp_path: Path
             server.client.secrets.kv.v2.create_or_update_secret(f"{number}", secret)
         wait((tmp_path / "data-one" / "store" / "current").exists)
         server.stop()
-        record = longest_record(tmp_path / "data-one")
-        damage(tmp_path / "data-one", record[:1_000])
+        damage_longest(tmp_path / "data-one")
         server = ServerProcess(port, arguments, log=log)
         unseal()
         with pytest.raises((OSError, hvac.exceptions.VaultError)):

@@ -8,21 +8,16 @@ import hvac
 import pytest
 
 from tests.net.small_disk import SmallDisk, mounted
-from tests.server.processes import ServerProcess, configure, free_port
-from tests.server.test_cluster import NAMES, Cluster, is_open, read, wait
-from tests.server.test_process_lost_base import VALUES, can_unseal, damage
+from tests.server.bases import VALUES, damage_longest, value
+from tests.server.cluster import NAMES, Cluster, can_unseal, can_write, founded, is_open, read
+from tests.server.processes import ServerProcess, configure, free_port, wait
 
 pytestmark = pytest.mark.slow
 
 DISK_BYTES = 160 << 20
-VALUE_BYTES = 500_000
 WRITES_MAX = 200
 """More than the segments that were ready before the disk was full can take."""
 FULL = "this node's log has no room for further writes"
-
-
-def value(number: int) -> dict[str, str]:
-    return {"v": f"{number:04d}" * (VALUE_BYTES // 4)}
 
 
 def write_until_full(server: ServerProcess) -> int:
@@ -37,14 +32,6 @@ def write_until_full(server: ServerProcess) -> int:
     with pytest.raises(hvac.exceptions.VaultDown, match=FULL):
         write_all()
     return len(acknowledged)
-
-
-def can_write(server: ServerProcess, name: str) -> bool:
-    try:
-        server.client.secrets.kv.v2.create_or_update_secret(name, {"v": name})
-    except hvac.exceptions.VaultError:
-        return False
-    return True
 
 
 def can_read(server: ServerProcess, number: int) -> bool:
@@ -101,13 +88,8 @@ class Disks:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Disks]:
     one, two, three = (mounted(tmp_path / f"data-{name}", DISK_BYTES) for name in NAMES)
-    with one as first, two as second, three as third:
-        cluster = Cluster(tmp_path)
-        try:
-            cluster.found()
-            yield Disks(cluster, dict(zip(NAMES, (first, second, third), strict=True)))
-        finally:
-            cluster.stop()
+    with one as first, two as second, three as third, founded(tmp_path) as cluster:
+        yield Disks(cluster, dict(zip(NAMES, (first, second, third), strict=True)))
 
 
 def test_the_others_go_on_without_a_follower_that_is_full(small: Disks) -> None:
@@ -153,7 +135,7 @@ def test_a_snapshot_waits_for_room(small: Disks, tmp_path: Path) -> None:
         leader.client.secrets.kv.v2.create_or_update_secret(f"{number}", value(number))
     wait(lambda: not (data / "wal" / "0000000000000001.seg").exists())
     cluster.servers[name].kill()
-    damage(data, 0)
+    damage_longest(data, 0)
     small.disks[name].fill(but_bytes=4 << 20)
     follower = cluster.start(name)
     wait(lambda: "the snapshot cannot be kept aside" in log.read_text())

@@ -1,9 +1,9 @@
 """What signals do to a real process: it takes up files anew, or ends in order."""
 
+import re
 import signal
 import ssl
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,20 @@ import pytest
 from cryptography import x509
 
 from tests.net import certificates
+from tests.server.cluster import NAMES, Cluster, can_write
 from tests.server.listening import connected, encrypted, with_listener
-from tests.server.processes import STARTED_S_MAX, ServerProcess, configure, free_port
-from tests.server.test_cluster import NAMES, Cluster, wait
-from tests.server.test_process_full_disk import can_write
+from tests.server.processes import (
+    HOLDFAST,
+    STARTED_S_MAX,
+    ServerProcess,
+    configure,
+    free_port,
+    wait,
+)
 
 pytestmark = pytest.mark.slow
 
 REQUEST = b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n"
-_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
 
 
 class TlsServer:
@@ -43,7 +48,7 @@ class TlsServer:
             tls_key_file=str(key),
         )
         with self._log.open("ab") as output:
-            command = (*_HOLDFAST, "server", f"-config={file}")
+            command = (*HOLDFAST, "server", f"-config={file}")
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 
     def certify(self, name: str) -> tuple[Path, Path]:
@@ -115,6 +120,7 @@ def test_a_broken_file_changes_nothing(tls_server: TlsServer, tmp_path: Path, br
     (tmp_path / broken).write_bytes(whole[: len(whole) // 2])
     tls_server.process.send_signal(signal.SIGHUP)
     wait(lambda: broken in tls_server.log)
+    wait(lambda: re.search(r"counts of a listener .*accepted=\d", tls_server.log) is not None)
     assert "first" == tls_server.shown()
 
     (tmp_path / broken).write_bytes(whole)
@@ -152,23 +158,18 @@ def test_audit_goes_on_in_a_new_file_after_a_rename(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-def test_a_leader_hands_over_and_ends_in_order(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_leader_hands_over_and_ends_in_order(
+    cluster: Cluster, tmp_path: Path, number: signal.Signals
+) -> None:
     """Another leads at once: writes fail for less than an election timeout."""
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.found()
-        name = cluster.leader()
-        leader = cluster.servers[name]
-        survivor = next(cluster.servers[other] for other in NAMES if other != name)
-        leader.process.send_signal(number)
-        wait(partial(can_write, survivor, "after"))
-        code = leader.process.wait(STARTED_S_MAX)
-        leader.client.adapter.close()
-        left = (tmp_path / f"data-{name}" / "store" / "suspect").exists()
-        terms = (tmp_path / f"{name}.log").read_text()
-    finally:
-        cluster.stop()
+    name = cluster.leader()
+    leader = cluster.servers[name]
+    survivor = next(cluster.servers[other] for other in NAMES if other != name)
+    leader.process.send_signal(number)
+    wait(partial(can_write, survivor, "after"))
+    code = leader.process.wait(STARTED_S_MAX)
+    leader.client.adapter.close()
 
     assert 0 == code
-    assert not left
-    assert "stopping" in terms
+    assert not (tmp_path / f"data-{name}" / "store" / "suspect").exists()
+    assert "stopping" in (tmp_path / f"{name}.log").read_text()

@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from tests.server.listening import (
     ended_after_s,
     with_listener,
 )
-from tests.server.processes import configure, free_port
-from tests.server.test_cluster import wait
+from tests.server.processes import HOLDFAST, configure, free_port, wait
 
 HEADER_S, READ_S, IDLE_S = 1, 2, 3
 pytestmark = pytest.mark.slow
@@ -34,7 +32,6 @@ DESCRIPTORS = 600
 TCP_REPAIR = 19
 """From Linux's tcp.h: a socket that is closed in this mode says nothing to the other side."""
 
-_HOLDFAST = (sys.executable, "-c", "import sys; from server.cli import main; sys.exit(main())")
 Connect = Callable[[], socket.socket]
 
 
@@ -62,7 +59,7 @@ class Server:
         )
         self.log = directory / "log"
         with self.log.open("ab") as output:
-            command = (*within, *_HOLDFAST, "server", f"-config={file}")
+            command = (*within, *HOLDFAST, "server", f"-config={file}")
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
 
     def answers(self) -> bool:

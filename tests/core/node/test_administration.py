@@ -98,6 +98,15 @@ def test_a_removal_counts_once_it_is_committed(cluster: Cluster) -> None:
     assert [cluster.machines[name].removed for name in ("n2", "n3")] == [["n1"]] * 2
 
 
+def test_a_leader_of_two_can_remove_itself() -> None:
+    """The other hears from it that this is committed before it takes over alone."""
+    cluster = Cluster(2).open()
+
+    assert remove(cluster, "n1").status == 204
+    cluster.run(3, lambda: cluster.leader == "n2")
+    assert cluster.request("n2", "update", "kv/a", {"b": "2"}).status == 204
+
+
 def test_a_removal_is_seen_in_a_snapshot_too() -> None:
     """Its entry is cut from every log by then."""
     small = StoreSettings(memtable_bytes_max=2_000, trailing_bytes_max=1_000, log_bytes_max=4_000)

@@ -1,8 +1,15 @@
 """What leaves a node only after it is durable, and what a full log does."""
 
 from core import events
+from core.effects import Effect
+from core.node.journal import Journal
+from core.raft.entry import KIND_EMPTY, Entry, HardState
 from core.raft.messages import AppendResponse, VoteResponse
-from core.settings import Settings, StoreSettings
+from core.raft.state import Raft
+from core.settings import RaftSettings, Settings, StoreSettings
+from core.store.memory_base import MemoryBase
+from core.wal.recovery import recover
+from tests.core.barrier.helpers import SeededEntropy
 from tests.core.node.cluster import Cluster
 from tests.core.node.single import SingleNode
 
@@ -150,3 +157,20 @@ def test_a_refused_segment_is_asked_for_again_after_a_pause() -> None:
     later = [each for each in node.reports if each.text == "the log cannot be extended"]
     assert refused[0].fields == {"reason": "no space left", "segment": refused[0].fields["segment"]}
     assert 3 <= len(later) - len(refused) <= 4
+
+
+def test_the_end_of_a_void_batch_makes_nothing_durable() -> None:
+    """Not even an entry that has come again: on disk it is still void."""
+    raft = Raft("n1", RaftSettings(), SeededEntropy(1), MemoryBase(), HardState(), (), 0)
+    journal = Journal(recover((), stamp=b"", segment_bytes=64 << 10).writer, 1)
+    effects: list[Effect] = []
+    journal.prepare(0, effects)
+    journal.writer.segment_ready(1)
+    raft.log.append(Entry(1, 1, KIND_EMPTY, 0))
+    journal.write(raft, 0, effects)
+    sequence = journal.void()
+    raft.log.reset(0, 0)
+    raft.log.append(Entry(1, 1, KIND_EMPTY, 0))
+    journal.written(raft, sequence, 0)
+
+    assert (0, 0) == (raft.log.stable_index, raft.log.handed_index)

@@ -3,6 +3,7 @@
 import pytest
 
 from core import events
+from core.node.forwarding import FORWARDED_BYTES_MAX
 from core.node.messages import Forward, Forwarded
 from core.request import Request, Response
 from core.settings import RaftSettings, RequestSettings, Settings, StoreSettings
@@ -325,6 +326,17 @@ def test_a_follower_forwards_only_so_many_at_once() -> None:
 
     assert not cluster.answered(first)
     assert cluster.answer(second) == answers.OVERLOADED
+
+
+def test_what_is_too_large_to_be_passed_on_stays_where_it_is() -> None:
+    """A message that is longer than the transport takes would cut this member off."""
+    cluster = Cluster().open()
+    large = {"b": "x" * FORWARDED_BYTES_MAX}
+    began = len(cluster.sent)
+    assert cluster.request("n2", "update", "kv/a", large, token="unknown").status == 413
+    assert not any(isinstance(each[2], Forward) for each in cluster.sent[began:])
+
+    assert cluster.request("n1", "update", "kv/a", large, token="unknown").status == 400
 
 
 def test_too_much_that_is_not_committed_is_refused() -> None:

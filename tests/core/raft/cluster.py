@@ -203,9 +203,17 @@ class Machine:
         """Let the disk finish what is under way, and take the turns that follow."""
         self._guarded(self._complete_one)
 
+    def complete_base(self) -> None:
+        """Let the disk finish what it does to the base, ahead of the log."""
+        self._guarded(self._complete_base)
+
     def busy(self) -> bool:
         """Tell whether the disk has something to finish."""
-        return bool(self.batch or self._staging or self._replacing)
+        return self.batch is not None or self.base_busy()
+
+    def base_busy(self) -> bool:
+        """Tell whether that is something that it does to the base."""
+        return bool(self._staging or self._replacing)
 
     def _begin_write(self, raft: Raft) -> None:
         if raft.hard_state_changed:
@@ -223,7 +231,11 @@ class Machine:
     def _complete_one(self, raft: Raft) -> bool:
         if self.batch is not None:
             self._write(raft, self.batch)
-        elif self._staging:
+            return True
+        return self._complete_base(raft)
+
+    def _complete_base(self, raft: Raft) -> bool:
+        if self._staging:
             self._stage(raft, self._staging.popleft())
         elif self._replacing is not None:
             self._replace(raft, *self._replacing)
@@ -247,15 +259,15 @@ class Machine:
         self._staged += snapshot.decode_content(chunk.content)
         meta = snapshot.staged(raft, chunk.snapshot, chunk.number)
         if meta is not None:
-            keeps = snapshot.keeps_suffix(raft, meta)
-            if not keeps and raft.log.handed_index < raft.log.last_index:
-                raft.log.truncate(raft.log.handed_index + 1)
-            self._replacing = (chunk.snapshot, meta, keeps)
+            voids = snapshot.prepare_replacement(raft, meta)
+            if voids and self.batch is not None:
+                self.batch = self.batch._replace(entries=(), last_index=0, last_term=0)
+            self._replacing = (chunk.snapshot, meta, voids)
 
-    def _replace(self, raft: Raft, snapshot_id: int, meta: BaseMeta, keeps: bool) -> None:
+    def _replace(self, raft: Raft, snapshot_id: int, meta: BaseMeta, voids: bool) -> None:
         self._replacing = None
         self.base.replace(meta, self._staged)
-        if not keeps:
+        if voids:
             self.entries = []
         snapshot.replaced(raft, snapshot_id)
 

@@ -134,9 +134,8 @@ class Walk:
             f"{sender}>{receiver}" for (sender, receiver), each in cluster.links.items() if each
         ]
         up = list(cluster.up())
-        for _ in range(
-            OLDEST_WEIGHT
-        ):  # mostly messages arrive, in the order in which they were sent
+        for _ in range(OLDEST_WEIGHT):
+            # Mostly messages arrive, in the order in which they were sent.
             oldest = cluster.oldest()
             yield [] if oldest is None else [f"deliver {oldest[0]}>{oldest[1]}"]
         yield [f"deliver {link}" for link in links]
@@ -147,6 +146,7 @@ class Walk:
         yield [*(f"hold {link}" for link in free), *held]
         for _ in range(SYNC_WEIGHT):
             yield [f"sync {machine.name}" for machine in up if machine.busy()]
+        yield [f"sync {machine.name} base" for machine in up if machine.base_busy()]
         waiting = [machine for machine in up if machine.running.deadline_ns != NEVER]
         first = min(waiting, key=lambda machine: machine.running.deadline_ns, default=None)
         for _ in range(DUE_WEIGHT):
@@ -187,8 +187,7 @@ class Walk:
 
     def _flushable(self, machine: Machine) -> int:
         raft = machine.running
-        replacing = raft.snapshot_floor or (raft.incoming is not None and raft.incoming.complete)
-        return 0 if replacing else min(raft.commit, raft.log.stable_index)
+        return 0 if raft.awaits_base else min(raft.commit, raft.log.stable_index)
 
     def _changes(self, raft: Raft) -> list[str]:
         if not membership.may_change(raft):

@@ -18,6 +18,7 @@ traces are written instead; then read the difference like code, for it is what c
 | `hold a>b` / `free a>b` | only `deliver` moves what is in flight there / whatever delivers |
 | `propose a x y` | a appends entries with this data in one turn; `100*x` is a long one |
 | `disk a by hand` / `sync a` / `disk a at once` | the disk waits to be told that it is done |
+| `sync a base` | what it does to the base is done before what it does to the log |
 | `crash a` / `lose a` / `restart a` | what is not durable is gone / the base too / it starts |
 | `read a 1` / `lease a` | ask for a read index / whether a may read at once |
 | `transfer a` / `electable a no` | hand over leadership / it may not lead |
@@ -202,9 +203,13 @@ class Player:
         if not machine.by_hand:
             machine.act(lambda _raft: None)
 
-    def _sync(self, name: str) -> None:
-        assert self._machine(name).busy(), f"the disk of {name} has nothing to do"
-        self._machine(name).complete()
+    def _sync(self, name: str, what: str = "") -> None:
+        machine = self._machine(name)
+        assert machine.busy(), f"the disk of {name} has nothing to do"
+        if what == "base":
+            machine.complete_base()
+        else:
+            machine.complete()
 
     def _crash(self, name: str) -> None:
         self._machine(name).crash()

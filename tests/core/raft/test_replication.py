@@ -42,6 +42,27 @@ def answer(term: int, index: int) -> AppendResponse:
     )
 
 
+def test_an_answer_to_an_earlier_term_promises_nothing() -> None:
+    """A leader whose clock began anew would hold a lease for as long as its machine once ran."""
+    player = Player()
+    for command in ("cluster a b c", "wait 999999", "elect a", "hold a>b", "due a"):
+        player.play(command)
+    before_ns = player.cluster.now_ns
+    for name in "abc":
+        player.play(f"crash {name}")
+    player.cluster.now_ns = NOW_NS
+    for command in ("restart a", "restart b", "restart c", "free a>b"):
+        player.play(command)
+    late = player.cluster.links.pop(("a", "b"))
+    player.play("elect a")
+    assert before_ns > 2 * player.cluster.now_ns
+    player.cluster.links["a", "b"] = late
+    for command in ("wait 9000", "settle", "lease a"):
+        events = player.play(command)
+
+    assert ["a holds no lease"] == events
+
+
 def test_only_a_leader_replicates() -> None:
     raft = opened()
     replication.replicate(raft, NOW_NS)

@@ -7,7 +7,15 @@ from msgspec.structs import replace
 
 from core.check import InvariantBroken
 from core.raft import dispatch, snapshot
-from core.raft.messages import SNAPSHOT_MORE, SNAPSHOT_REFUSED, SnapshotRequest, SnapshotResponse
+from core.raft.entry import KIND_EMPTY, Entry
+from core.raft.messages import (
+    SNAPSHOT_MORE,
+    SNAPSHOT_REFUSED,
+    AppendRequest,
+    ReadIndexResponse,
+    SnapshotRequest,
+    SnapshotResponse,
+)
 from core.raft.progress import Mode, Progress
 from core.raft.state import Raft
 from core.store.base import BaseMeta
@@ -117,6 +125,74 @@ def test_a_log_goes_on_behind_a_snapshot_only_where_it_is_the_same() -> None:
     assert [False, True, False, True, False] == [
         snapshot.keeps_suffix(raft, each) for each in metas
     ]
+
+
+def test_a_log_that_is_not_durable_does_not_go_on_behind_a_snapshot() -> None:
+    """On disk there may still be what it is about to replace."""
+    player = lagging()
+    for command in ("disk b by hand", "propose a three", "settle"):
+        player.play(command)
+    raft = running(player, "b")
+    end = raft.log.last_index, raft.log.last_term
+    assert raft.log.stable_index < raft.log.last_index
+    assert not snapshot.keeps_suffix(raft, BaseMeta(*end))
+    player.play("disk b at once")
+
+    assert snapshot.keeps_suffix(raft, BaseMeta(*end))
+
+
+def test_a_snapshot_of_an_earlier_term_is_given_up_though_its_sender_leads_again() -> None:
+    """The sender has forgotten it, and would take the stamp in an answer for one of this term."""
+    player = lagging()
+    player.play("disk c by hand")
+    player.play("due a")
+    chunk = chunk_of(player)
+    raft = running(player, "c")
+    now_ns = player.cluster.now_ns
+    dispatch.step(raft, "a", replace(chunk, stamp=10**18), now_ns)
+    begun = raft.incoming is not None
+    dispatch.step(raft, "a", AppendRequest(chunk.term + 1, 9, 2, 0, 1, 0, ()), now_ns)
+    raft.outbox = []
+    staged = snapshot.staged(raft, chunk.snapshot, chunk.number)
+
+    assert (True, None, None, []) == (begun, raft.incoming, staged, raft.outbox)
+
+
+def test_a_base_in_place_is_not_announced_to_the_leader_of_a_later_term() -> None:
+    """It asks anew, and is answered then."""
+    player = lagging()
+    player.play("due a")
+    chunk = replace(chunk_of(player), last=True, stamp=10**18)
+    machine = player.cluster.machines["c"]
+    machine.by_hand = True
+    raft = machine.running
+    now_ns = player.cluster.now_ns
+    dispatch.step(raft, "a", chunk, now_ns)
+    dispatch.step(raft, "a", AppendRequest(chunk.term + 1, 9, 2, 0, 1, 0, ()), now_ns)
+    raft.outbox = []
+    meta = snapshot.staged(raft, chunk.snapshot, chunk.number)
+    assert meta is not None
+    machine.base.replace(meta, ())
+    snapshot.replaced(raft, chunk.snapshot)
+
+    assert ([], meta.index) == (raft.outbox, raft.commit)
+
+
+def test_nothing_is_committed_while_the_base_is_awaited() -> None:
+    """The log may be about to lose it, as it is not durable."""
+    player = lagging()
+    player.play("due a")
+    chunk = replace(chunk_of(player), last=True)
+    player.play("disk c by hand")
+    raft = running(player, "c")
+    now_ns = player.cluster.now_ns
+    before = raft.commit
+    entries = tuple(Entry(index, chunk.term, KIND_EMPTY, 0) for index in range(2, 7))
+    dispatch.step(raft, "a", AppendRequest(chunk.term, 1, 1, 0, 1, 0, entries), now_ns)
+    dispatch.step(raft, "a", chunk, now_ns)
+    dispatch.step(raft, "a", ReadIndexResponse(1, chunk.term, 6, 0, confirmed=True), now_ns)
+
+    assert (6, before) == (raft.matched, raft.commit)
 
 
 def test_a_chunk_that_could_not_be_kept_aside_is_taken_when_it_comes_again() -> None:

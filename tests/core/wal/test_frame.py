@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.raft.entry import Entry, HardState
+from core.raft.entry import NODE_BYTES_MAX, Entry, HardState
 from core.wal.frame import (
     ENTRY_OVERHEAD_BYTES_MAX,
     FRAME_OVERHEAD_BYTES_MAX,
     HEADER_BYTES,
     STAMP_BYTES_MAX,
     VERSION,
-    VOTE_BYTES_MAX,
     Opening,
     Payload,
     decode_frame,
@@ -69,7 +68,7 @@ def test_the_overheads_are_bounds(payload: Payload) -> None:
 
 def test_the_overhead_of_the_largest_frame_is_its_bound() -> None:
     largest = Payload(
-        HardState(2**64 - 1, "v" * VOTE_BYTES_MAX),
+        HardState(2**64 - 1, "v" * NODE_BYTES_MAX),
         [],
         Opening(b"s" * STAMP_BYTES_MAX, 2**64 - 1),
     )

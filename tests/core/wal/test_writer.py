@@ -5,12 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.check import InvariantBroken
-from core.raft.entry import Entry, HardState
+from core.raft.entry import NODE_BYTES_MAX, Entry, HardState
 from core.wal.frame import (
     ENTRY_OVERHEAD_BYTES_MAX,
     FRAME_OVERHEAD_BYTES_MAX,
     STAMP_BYTES_MAX,
-    VOTE_BYTES_MAX,
     Opening,
     Payload,
     decode_frame,
@@ -199,7 +198,7 @@ def test_on_a_full_disk_the_reserve_is_left_for_hard_states(sizes: list[int]) ->
             append(writer, one_entry(fits, index))
     assert writer.room() < FRAME_OVERHEAD_BYTES_MAX + ENTRY_OVERHEAD_BYTES_MAX
 
-    longest_vote = "v" * VOTE_BYTES_MAX
+    longest_vote = "v" * NODE_BYTES_MAX
     for term in range(1, 1 + RESERVE_BYTES // FRAME_OVERHEAD_BYTES_MAX):
         assert 1 == append(writer, [], HardState(term, longest_vote))[0]
 
@@ -308,7 +307,7 @@ def test_a_hard_state_goes_back(before: HardState, after: HardState, back: bool)
     [
         (None, []),
         (HardState(1, "b"), []),
-        (HardState(2, "v" * (VOTE_BYTES_MAX + 1)), []),
+        (HardState(2, "v" * (NODE_BYTES_MAX + 1)), []),
         (None, [*entries(1, 1), *entries(3, 1)]),
         (None, [Entry(1, 1, 1, 0, bytes(BATCH_BYTES_MAX + FRAME_OVERHEAD_BYTES_MAX))]),
     ],

@@ -204,6 +204,34 @@ async def test_a_client_that_leaves_abandons_its_requests() -> None:
         assert 0 == opened.statistics.handovers_failed
 
 
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_the_last_answer_of_a_connection_says_so(loaded: bool) -> None:
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        if loaded:
+            await stream.send_all(CHUNKED % b"a")
+            assert b"connection: close" not in await until(stream, b"}")
+        opened.retire()
+
+        await stream.send_all(CHUNKED % b"b")
+        last = await until_end(stream)
+
+    assert "b" == path_of(answers(last)[0])
+    assert b"\r\nconnection: close\r\n" in last
+
+
+@pytest.mark.slow
+async def test_a_connection_of_http_2_takes_any_number_of_requests() -> None:
+    """Left alone, Hypercorn does not answer the 1,001st."""
+    async with (
+        serving(EchoApplication()) as opened,
+        httpx.AsyncClient(http1=False, http2=True) as client,
+    ):
+        url = f"http://{HOST}:{opened.port}/v1/a"
+        statuses = {(await client.get(url)).status_code for _ in range(1_100)}
+
+        assert ({200}, 1) == (statuses, opened.statistics.handed_over)
+
+
 class _Faulty(PlainTransport):
     """A transport that fails in a way that nobody foresaw."""
 

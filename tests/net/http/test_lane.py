@@ -2,14 +2,17 @@
 
 import time
 
+import pytest
 import trio
 import trio.testing
 
 from core.request import Request, Response
 from net.http.application import Handle, Waiter
-from net.http.lane import TURN_EVENTS_MAX
+from net.http.lane import LINGER_S, TURN_EVENTS_MAX
 from tests.net.http.bench import GET, PUT, answers, bench, ended, path_of, received
 from tests.net.http.echo import EchoApplication
+
+CLOSES = b"\r\nConnection: close\r\n"
 
 
 class Jealous(EchoApplication):
@@ -86,7 +89,38 @@ def test_only_who_waits_too_long_is_swept_out() -> None:
         assert (2, 1) == (before, len(lane.lane))
 
 
-async def test_an_idle_lane_is_drained_at_once() -> None:
+def test_who_is_answered_while_the_lane_retires_is_told_that_it_is_the_last_time() -> None:
+    with bench() as lane:
+        client = lane.connect()
+        before = lane.exchange(client, GET % b"a")
+        lane.lane.retire()
+
+        last = lane.exchange(client, GET % b"b")
+
+        assert ["a", "b"] == [path_of(answers(each)[0]) for each in (before, last)]
+        assert [False, True] == [CLOSES in each for each in (before, last)]
+        assert (True, 0) == (ended(client), len(lane.lane))
+
+
+async def test_a_lane_is_drained_as_soon_as_all_have_been_told(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with bench() as lane:
+        new, idle = lane.connect(), lane.connect()
+        lane.exchange(idle, GET % b"a")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.lane.drain)
+            await trio.testing.wait_all_tasks_blocked()
+            last = [lane.exchange(client, GET % b"b") for client in (new, idle)]
+
+        assert [True, True] == [CLOSES in each for each in last]
+        assert autojump_clock.current_time() < LINGER_S
+
+
+async def test_who_asks_nothing_is_not_waited_for_long(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     with bench() as lane:
         new, idle, slow = (lane.connect() for _ in range(3))
         lane.exchange(idle, GET % b"a")
@@ -96,6 +130,7 @@ async def test_an_idle_lane_is_drained_at_once() -> None:
 
         assert 0 == len(lane.lane)
         assert [True] * 3 == [ended(client) for client in (new, idle, slow)]
+        assert LINGER_S == pytest.approx(autojump_clock.current_time())
 
 
 async def test_draining_waits_for_requests_under_way() -> None:
@@ -114,7 +149,7 @@ async def test_draining_waits_for_requests_under_way() -> None:
 
         assert 1 == left
         for answer in (received(waiting), last):
-            assert b"\r\nConnection: close\r\n" in answer
+            assert CLOSES in answer
             assert 200 == answers(answer)[0][0]
 
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -107,6 +108,21 @@ async def test_more_connections_than_the_limit_are_reset() -> None:
         assert (2, 1) == (opened.statistics.accepted, opened.statistics.refused)
 
 
+async def test_the_log_tells_that_clients_are_turned_away(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Once a second at most, and only if there were more of them."""
+    with structlog.testing.capture_logs() as logged:
+        async with serving(EchoApplication(), ListenerSettings(connections_max=0)) as opened:
+            for _ in range(3):
+                assert await is_reset(opened)
+            await trio.sleep(3 * SWEEP_INTERVAL_S)  # of virtual time
+
+    told = [line for line in logged if line["event"] == "clients are turned away"]
+    assert [(3, 0)] == [(line["refused"], line["not_accepted"]) for line in told]
+    assert autojump_clock.current_time() >= 3 * SWEEP_INTERVAL_S
+
+
 async def test_connections_at_hypercorn_count_too() -> None:
     async with serving(EchoApplication(), ListenerSettings(connections_max=1)) as opened:
         async with await dial(opened) as first:
@@ -146,7 +162,7 @@ async def test_a_listener_without_descriptors_waits_for_some(
             await waiting.send(LAST % b"a")
             answer = await until_end(trio.SocketStream(waiting))
 
-    assert 0 == accepted
+    assert (0, True) == (accepted, opened.statistics.not_accepted > 0)
     assert "a" == path_of(answers(answer)[0])
     assert autojump_clock.current_time() >= ACCEPT_PAUSE_S
 
@@ -196,6 +212,21 @@ async def test_draining_finishes_what_is_under_way() -> None:
             first, second = await until_end(thin), await until_end(wide)
 
     assert ["held/a", "held/b"] == [path_of(answers(each)[0]) for each in (first, second)]
+
+
+async def test_who_has_connected_before_a_drain_is_answered() -> None:
+    """Even if nobody has noticed yet that there is a new connection."""
+    opened = listener(EchoApplication())
+    with socket.create_connection((HOST, opened.port)) as client:
+        client.sendall(GET % b"a")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened.drain, 60)
+            nursery.start_soon(opened.serve)
+
+        answer = client.recv(1 << 16)
+
+    assert "a" == path_of(answers(answer)[0])
+    assert b"\r\nConnection: close\r\n" in answer
 
 
 async def test_draining_cuts_off_what_takes_too_long() -> None:

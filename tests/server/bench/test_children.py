@@ -138,7 +138,3 @@ def test_waiting_has_an_end(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_log_that_is_not_there_says_nothing(log: Path) -> None:
     assert "nothing" == children.tail(log)
-
-
-def test_free_ports_are_all_different() -> None:
-    assert 20 == len(set(children.free_ports(20)))
