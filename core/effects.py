@@ -4,6 +4,8 @@ A driver carries out the effects of a turn in their order. It need not wait for 
 next, but the answers of a turn leave after its `AppendAudit`.
 """
 
+from typing import Literal
+
 import msgspec
 
 from core.node.messages import Message
@@ -119,10 +121,17 @@ class AdmitPeers(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Something an operator should find in the log; `fields` are named values."""
+    """Something an operator should find in the log.
+
+    Attributes:
+        text: what has happened.
+        fields: named values.
+        severity: `warning` if it may need somebody, `error` if it does.
+    """
 
     text: str
     fields: dict[str, str | int]
+    severity: Literal["info", "warning", "error"] = "info"
 
 
 class ClusterAddress(msgspec.Struct, frozen=True):

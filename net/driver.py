@@ -274,7 +274,7 @@ class Driver:
                 self._keep(take, effect)
 
     def _report(self, effect: effects.Report) -> None:
-        _log.info(effect.text, **effect.fields)
+        getattr(_log, effect.severity)(effect.text, **effect.fields)
 
     def _halt(self, effect: effects.Halt) -> None:
         # Not raised here: what the loop calls at the wish of a thread must not raise.

@@ -200,12 +200,14 @@ class Process:
     def _reload(self) -> None:
         """Take up new certificates and let go of audit files that were renamed."""
         self.driver.audit_files.reopen()
+        _log.info("audit files are opened anew")
         for tls in self._tls:
             try:
                 tls.reload()
             except TlsError as error:
                 _log.error("a certificate is not taken up", reason=str(error))
-        _log.info("reloaded certificates and audit files")
+            else:
+                _log.info("a certificate was taken up")
 
     def _tell_counts(self) -> None:
         """Log what was counted since the start, for whoever wonders where clients or peers are."""

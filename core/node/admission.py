@@ -245,7 +245,7 @@ class Admission:
 
     def _give_up(self, attempt: _Attempt, reason: str, effects: list[Effect]) -> None:
         attempt.opened = None
-        effects.append(Report("could not join the cluster", {"reason": reason}))
+        effects.append(Report("could not join the cluster", {"reason": reason}, "warning"))
         attempt.tell(failure(500, f"failed to join: {reason}"), effects)
         if self.config is None:
             self._attempt = None

@@ -334,7 +334,8 @@ class Custody:
                 self._open(self._unseal_key, now, effects)
             except WrongKey:
                 self._unseal_key = b""
-                effects.append(Report("the unseal key does not open this cluster", {}))
+                report = Report("the unseal key does not open this cluster", {}, "warning")
+                effects.append(report)
 
     # -- joining ----------------------------------------------------------------------------
 

@@ -208,7 +208,11 @@ class Node:
         self._quiet = False
         self._journal.refused(event.number, self._now.monotonic_ns)
         self._effects.append(
-            Report("the log cannot be extended", {"reason": event.reason, "segment": event.number})
+            Report(
+                "the log cannot be extended",
+                {"reason": event.reason, "segment": event.number},
+                "error",
+            )
         )
 
     def _base_flushed(self, event: events.BaseFlushed) -> None:
@@ -319,7 +323,7 @@ class Node:
         others = len(raft.configuration.incoming) > 1
         stalled_ns = self._journal.stalled_ns(now_ns)
         if self.leads and others and stalled_ns > self._settings.store.stall_ns:
-            effects.append(Report("the log is stalled; stepping down", {}))
+            effects.append(Report("the log is stalled; stepping down", {}, "error"))
             raft.follow(raft.term, "", now_ns)
 
     def _apply(self, now: Now, effects: list[Effect]) -> None:
@@ -349,7 +353,9 @@ class Node:
         self._led = leads
         self._leader = raft.leader
         self._serving.leader_changed()
-        effects.append(Report("the leader has changed", {"leader": raft.leader, "term": raft.term}))
+        member = raft.configuration.members.get(raft.leader)
+        name = member.name if member is not None else raft.leader
+        effects.append(Report("the leader has changed", {"leader": name, "term": raft.term}))
 
     def _seal(self, now: Now, effects: list[Effect]) -> None:
         self._administration.seal_asked = False

@@ -114,7 +114,7 @@ class Upkeep:
 
     def refused(self, reason: str, now_ns: int, effects: list[Effect]) -> None:
         """Try again after a pause: the disk is full."""
-        effects.append(Report("the store could not be flushed", {"reason": reason}))
+        effects.append(Report("the store could not be flushed", {"reason": reason}, "error"))
         self.retry_due_ns = now_ns + self._settings.retry_ns
 
     def _cut(self, effects: list[Effect]) -> None:
@@ -153,7 +153,7 @@ class Upkeep:
         self, snapshot_id: int, number: int, reason: str, effects: list[Effect]
     ) -> None:
         """Have that chunk sent again: the disk is full."""
-        effects.append(Report("the snapshot cannot be kept aside", {"reason": reason}))
+        effects.append(Report("the snapshot cannot be kept aside", {"reason": reason}, "error"))
         snapshot.refused(self._raft, snapshot_id, number)
 
     def _replace(self, effects: list[Effect]) -> None:
