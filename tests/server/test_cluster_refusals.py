@@ -89,9 +89,13 @@ def test_a_foreign_data_directory(tmp_path: Path, lived_in: Path) -> None:
     identity.write_text(json.dumps({"format": 1, "node": "f0" * 16}))
     log, base, aside = lived_in / "wal", lived_in / "store", tmp_path / "aside"
     log.rename(aside)
+    assert refused(tmp_path, file).startswith(f"the log of {lived_in} is gone")
+    begun = lived_in / "has-log"
+    begun.unlink()
     assert refused(tmp_path, file) == f"{base / 'base-1'} belongs to another node"
     log.rmdir()
     aside.rename(log)
+    begun.touch()
     base.rename(aside)
     assert refused(tmp_path, file) == f"{lived_in}: segment 1 belongs to another node or cluster"
     base.rmdir()
