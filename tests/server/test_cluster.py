@@ -12,7 +12,7 @@ from tests.server.processes import PATIENCE_S, wait
 
 pytestmark = pytest.mark.slow
 
-ROUNDS = 10
+ROUNDS = (10, pytest.param(100, marks=pytest.mark.soak))
 
 
 def test_any_node_answers(cluster: Cluster) -> None:
@@ -39,10 +39,11 @@ def test_any_node_answers(cluster: Cluster) -> None:
     assert answer.headers["Location"] == f"{cluster.servers[leader].url}/v1/secret/data/shared"
 
 
-def test_a_killed_leader_is_replaced_and_comes_back(cluster: Cluster) -> None:
+@pytest.mark.parametrize("rounds", ROUNDS)
+def test_a_killed_leader_is_replaced_and_comes_back(cluster: Cluster, rounds: int) -> None:
     """Writes resume soon, nothing acknowledged is lost, and the killed node catches up."""
     acknowledged: dict[str, int] = {}
-    for number in range(ROUNDS):
+    for number in range(rounds):
         killed = cluster.leader()
         survivor = next(server for name, server in cluster.servers.items() if name != killed)
         cluster.servers[killed].kill()
@@ -67,7 +68,7 @@ def test_a_killed_leader_is_replaced_and_comes_back(cluster: Cluster) -> None:
 
 
 def test_a_removed_node_is_out(cluster: Cluster) -> None:
-    """It says so itself, and the others go on."""
+    """The others do not count it any more, and go on."""
     leader = cluster.leader()
     removed = next(name for name in NAMES if name not in (leader, "one"))
     client = cluster.servers[leader].client

@@ -36,9 +36,18 @@ def test_first_seeds_hold(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(100, 1_100, SEEDS_PER_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(100, 1_100, SEEDS_PER_TEST),
+        *(
+            pytest.param(first, marks=pytest.mark.soak)
+            for first in range(1_100, 5_100, SEEDS_PER_TEST)
+        ),
+    ],
+)
 def test_many_seeds_hold(first: int) -> None:
-    """A thousand more seeds hold."""
+    """A thousand more seeds hold, and on demand five thousand."""
     failures = {
         seed: result.failure
         for seed in range(first, first + SEEDS_PER_TEST)
