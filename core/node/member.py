@@ -152,14 +152,17 @@ class Node:
 
     def _next_due_ns(self) -> int:
         upkeep = self._upkeep
-        return min(
-            self.raft.deadline_ns,
+        due_ns = self.raft.deadline_ns
+        for other_ns in (
             self._serving.deadline_ns,
             self._journal.due_ns,
             upkeep.sweep_due_ns,
             upkeep.retry_due_ns,
             self._custody.admission.deadline_ns,
-        )
+        ):
+            if other_ns < due_ns:
+                due_ns = other_ns
+        return due_ns
 
     @property
     def leads(self) -> bool:
@@ -175,10 +178,10 @@ class Node:
 
     def _received(self, event: events.Received) -> None:
         message = event.message
-        if isinstance(message, Forward):
+        if type(message) is Forward:
             self._quiet = False
             self._serving.take_forward(event.sender, message)
-        elif isinstance(message, Forwarded):
+        elif type(message) is Forwarded:
             self._quiet = False
             self._serving.take_forwarded(message)
         elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):

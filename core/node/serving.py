@@ -157,7 +157,10 @@ class Serving:
     @property
     def deadline_ns(self) -> int:
         """When `tick` has something to do, or earlier (monotonic)."""
-        return min(self._unled.due_ns, self._reads.due_ns, self._calls.due_ns)
+        due_ns = self._unled.due_ns
+        if self._reads.due_ns < due_ns:
+            due_ns = self._reads.due_ns
+        return self._calls.due_ns if self._calls.due_ns < due_ns else due_ns
 
     def tick(self) -> None:
         """Answer what has waited too long."""

@@ -135,7 +135,8 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
     acknowledge(leadership, sender, peer, message.stamp, now_ns)
     peer.electable = message.electable
     peer.snapshot_floor = message.snapshot_floor
-    leadership.snapshot_floor = max(leadership.snapshot_floor, message.snapshot_floor)
+    if message.snapshot_floor > leadership.snapshot_floor:
+        leadership.snapshot_floor = message.snapshot_floor
     if not message.success:
         index = message.hint_index
         if message.hint_index > raft.log.start_index:
@@ -244,7 +245,8 @@ def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> Non
         return
     if entries:
         _take_entries(raft, entries)
-    raft.matched = max(raft.matched, last_index)
+    if last_index > raft.matched:
+        raft.matched = last_index
     if message.commit > raft.commit:
         commit_to(raft, message.commit)
     _answer(raft, sender, message, success=True, index=last_index)
@@ -255,8 +257,9 @@ def commit_to(raft: Raft, index: int) -> None:
 
     Not while the base is awaited: the log may lose what is not durable when that comes.
     """
-    if not raft.awaits_base:
-        raft.commit = max(raft.commit, min(index, raft.matched))
+    index = index if index < raft.matched else raft.matched
+    if index > raft.commit and not raft.awaits_base:
+        raft.commit = index
 
 
 def _take_entries(raft: Raft, entries: tuple[Entry, ...]) -> None:

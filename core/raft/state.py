@@ -280,7 +280,8 @@ class Raft:
         """When `dispatch.tick` is due next (monotonic)."""
         leadership = self.leadership
         if leadership is not None:
-            return min(leadership.heartbeat_due_ns, leadership.transfer_due_ns)
+            heartbeat_ns, transfer_ns = leadership.heartbeat_due_ns, leadership.transfer_due_ns
+            return heartbeat_ns if heartbeat_ns < transfer_ns else transfer_ns
         return self.campaign_due_ns
 
     def draw_timeout(self) -> None:
@@ -313,7 +314,8 @@ class Raft:
         self._timer_ns = now_ns
         if self.campaign_due_ns != NEVER:
             due_ns = now_ns + self.timeout_ns
-            self.campaign_due_ns = max(self.abstain_until_ns, due_ns)
+            abstain_ns = self.abstain_until_ns
+            self.campaign_due_ns = due_ns if due_ns > abstain_ns else abstain_ns
 
     def hears_leader(self, now_ns: int) -> bool:
         """Tell whether a leader was heard recently enough to refuse votes (thesis, 4.2.3)."""
@@ -322,12 +324,13 @@ class Raft:
     def stamp(self, now_ns: int) -> int:
         """Return a stamp greater than all before, which is the time as far as that allows."""
         stamp = self._stamp + 1
-        self._stamp = stamp = max(stamp, now_ns)
+        self._stamp = stamp = now_ns if now_ns > stamp else stamp
         return stamp
 
     def wall(self, wall_ns: int) -> int:
         """Return the cluster's wall clock, moved on to `wall_ns` if that is later."""
-        self.wall_ns = max(self.wall_ns, wall_ns)
+        if wall_ns > self.wall_ns:
+            self.wall_ns = wall_ns
         return self.wall_ns
 
     # -- roles ------------------------------------------------------------------------------
