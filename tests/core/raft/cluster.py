@@ -17,8 +17,9 @@ from core.moment import NANOSECONDS_PER_SECOND
 from core.raft import dispatch, snapshot
 from core.raft.configuration import Configuration, Member
 from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES, Entry, HardState
+from core.raft.incoming import StagedChunk
 from core.raft.messages import RaftMessage
-from core.raft.state import Outgoing, Raft, StagedChunk
+from core.raft.state import Outgoing, Raft
 from core.settings import RaftSettings
 from core.store.base import BaseMeta
 from core.store.memory_base import MemoryBase
