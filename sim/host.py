@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from core import effects, events
 from core.check import InvariantBroken, check
 from core.entropy import Entropy
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.info import NodeInfo
 from core.node.member import Node
-from core.raft.state import NEVER
 from core.request import Request, Response
 from core.settings import Settings
 from core.wal.recovery import recover

@@ -24,10 +24,9 @@ from core.effects import (
 from core.engines.call import RequestError
 from core.entropy import Entropy
 from core.events import ClusterAnswered
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.info import NodeInfo
 from core.raft.configuration import decode
-from core.raft.state import NEVER
 from core.request import Response
 from core.vault import authority, joining
 from core.vault.envelope import encode, failure

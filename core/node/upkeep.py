@@ -8,12 +8,12 @@ from typing import Final
 
 from core.check import check
 from core.effects import Effect, FlushBase, ReplaceBase, Report, StageSnapshot
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.journal import Journal
 from core.raft import membership, snapshot
 from core.raft.configuration import decode
 from core.raft.entry import KIND_CONFIGURATION, Entry
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
 from core.settings import StoreSettings
 from core.store.base import BaseMeta
 from core.store.memtable import Memtable
