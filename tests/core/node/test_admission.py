@@ -50,6 +50,14 @@ def answer(node: SingleNode, response: Response, path: str = joining.CHALLENGE_P
 # -- between real nodes -----------------------------------------------------------------------
 
 
+def with_joiner(shares: int = 1, threshold: int = 1) -> Cluster:
+    """Return a cluster of one, and a node that has asked to be taken in and is still sealed."""
+    cluster = Cluster(2)
+    cluster.init(shares, threshold)
+    cluster.join("n2")
+    return cluster
+
+
 def test_a_joiner_becomes_a_voter() -> None:
     """It has a certificate by then, and everybody knows its addresses."""
     cluster = Cluster(2)
@@ -86,9 +94,7 @@ def test_a_joiner_that_is_not_to_vote_only_learns() -> None:
 
 def test_several_shares_are_asked_for_one_by_one() -> None:
     """The joiner learned from the cluster how many there are."""
-    cluster = Cluster(2)
-    cluster.init(3, 2)
-    cluster.join("n2")
+    cluster = with_joiner(3, 2)
     first = cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[0]})
     assert decoded(first)["progress"] == 1
     cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[2]})
@@ -99,9 +105,7 @@ def test_several_shares_are_asked_for_one_by_one() -> None:
 
 def test_the_seal_of_another_cluster_opens_nothing() -> None:
     """The joiner says so at once; with the right one it goes on."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     wrong = cluster.request("n2", "update", "sys/unseal", {"key": "11" * 32})
     assert wrong.status == 400
     assert errors(wrong)[0].startswith("unseal failed: ")
@@ -127,9 +131,7 @@ def test_a_late_answer_to_an_earlier_question_is_not_taken_for_one_to_the_latest
 
 def test_a_joiner_may_ask_again_while_its_proof_is_under_way() -> None:
     """The cluster may have let it in by then; it gets in by the later question."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     cluster.isolate("n2")  # without credentials no peer hears it
     unseal = cluster.ask("n2", "update", "sys/unseal", {"key": cluster.keys[0]}, token="")
     again = cluster.ask("n2", "update", REQUEST.path, {"leader_api_addr": "http://n1:8200"})
@@ -149,9 +151,7 @@ def test_a_joiner_may_ask_again_while_its_proof_is_under_way() -> None:
 
 def test_shares_that_are_given_again_send_no_second_proof() -> None:
     """Neither while the first is under way nor once the node has been let in."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     machine = cluster.machines["n2"]
     cluster.isolate("n2")  # it has nothing to open meanwhile
     for _ in range(2):
@@ -172,9 +172,7 @@ def test_shares_that_are_given_again_send_no_second_proof() -> None:
 
 def test_a_ticket_expires() -> None:
     """A joiner that was left sealed for too long asks again."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     cluster.wall_ns += joining.TICKET_LIFETIME_NS + NANOSECONDS_PER_SECOND
     cluster.run(1)
     cluster.unseal("n2")
@@ -222,9 +220,7 @@ def test_a_member_may_be_asked_that_does_not_lead() -> None:
 
 def test_a_member_cannot_join_and_a_joiner_cannot_begin() -> None:
     """A node belongs to one cluster."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     again = cluster.join("n1")
     init = cluster.request("n2", "update", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
 

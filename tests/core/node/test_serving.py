@@ -288,12 +288,17 @@ def test_who_must_not_be_forwarded_is_told_where_to_go(cluster: Cluster) -> None
 # -- too much ---------------------------------------------------------------------------------
 
 
-def test_a_crowded_node_refuses_at_once() -> None:
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [("n1", RequestSettings(waiting_max=1)), ("n3", RequestSettings(forwarded_max=1))],
+    ids=["too many wait", "too many are forwarded"],
+)
+def test_a_crowded_node_refuses_at_once(name: str, limits: RequestSettings) -> None:
     """Nothing was done; the client may come back."""
-    cluster = Cluster(settings=Settings(requests=RequestSettings(waiting_max=1))).open()
-    cluster.isolate("n1")
-    first = cluster.ask("n1", "update", "kv/a", {"b": "2"})
-    second = cluster.ask("n1", "update", "kv/a", {"b": "3"})
+    cluster = Cluster(settings=Settings(requests=limits)).open()
+    cluster.isolate(name)
+    first = cluster.ask(name, "update", "kv/a", {"b": "2"})
+    second = cluster.ask(name, "update", "kv/a", {"b": "3"})
     cluster.run(0.001)
 
     assert not cluster.answered(first)
@@ -314,18 +319,6 @@ def test_a_crowded_leader_refuses_what_is_forwarded() -> None:
     assert cluster.answer(second, 0.1) == answers.OVERLOADED
     assert not cluster.answered(first)
     assert sum(isinstance(each[2], Forward) for each in cluster.sent[began:]) == 1
-
-
-def test_a_follower_forwards_only_so_many_at_once() -> None:
-    """The rest is refused."""
-    cluster = Cluster(settings=Settings(requests=RequestSettings(forwarded_max=1))).open()
-    cluster.isolate("n3")
-    first = cluster.ask("n3", "update", "kv/a", {"b": "2"})
-    second = cluster.ask("n3", "update", "kv/a", {"b": "3"})
-    cluster.run(0.001)
-
-    assert not cluster.answered(first)
-    assert cluster.answer(second) == answers.OVERLOADED
 
 
 def test_what_is_too_large_to_be_passed_on_stays_where_it_is() -> None:
