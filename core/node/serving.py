@@ -205,8 +205,8 @@ class Serving:
     def _replan(self, waiting: Waiting) -> Plan:
         """Understand a request anew: mounts may have come or gone since it arrived."""
         vault = self._custody.vault
-        if vault is not None:
-            waiting.plan = vault.plan(waiting.request, waiting.plan.request_id)
+        assert vault is not None  # what waited when the node was sealed has been answered
+        waiting.plan = vault.plan(waiting.request, waiting.plan.request_id)
         return waiting.plan
 
     def _await_leader(self, waiting: Waiting) -> None:
@@ -240,10 +240,9 @@ class Serving:
         raft = self._raft
         vault = self._custody.vault
         executing = self._executing
+        assert vault is not None  # what waited when the node was sealed has been answered
         self.touched = True
-        if vault is None:
-            executing.finish(waiting, answers.SEALED)
-        elif executing.may_write():
+        if executing.may_write():
             if waiting.audited or not executing.hold_for_record(vault, waiting):
                 executing.write(vault, waiting)
         elif raft.leadership is not None or not raft.leader:
@@ -257,9 +256,9 @@ class Serving:
         """Execute the writes whose records as requests have been written; tell if any were."""
         held = self._executing.auditing.appended(sequence)
         vault = self._custody.vault
-        recorded = vault is None or vault.is_audit_kept(unwritable)
         for waiting in held:
-            if recorded:
+            assert vault is not None  # what waited when the node was sealed has been answered
+            if vault.is_audit_kept(unwritable):
                 waiting.audited = True
                 waiting.unwritable = unwritable
                 self._write(waiting)

@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from core import events
+from core import effects, events
 from core.barrier import seal
+from core.barrier.envelope import WrongKey
 from core.moment import NANOSECONDS_PER_SECOND
-from core.node.admission import PROOFS_MAX
-from core.raft.entry import KIND_CONFIGURATION
+from core.node.admission import PROOFS_MAX, Admission
+from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES
 from core.request import Request, Response
+from core.store import write_set
 from core.vault import joining
 from tests.core.barrier.helpers import SeededEntropy
 from tests.core.node.cluster import Cluster
@@ -170,6 +172,24 @@ def test_shares_that_are_given_again_send_no_second_proof() -> None:
     assert len(configurations) == 1
 
 
+def test_a_root_key_that_the_shares_do_not_open_leaves_a_joiner_sealed() -> None:
+    """Its operators are told; until then it may have been let in by the proof that it gave."""
+    cluster = with_joiner()
+    joiner = cluster.machines["n2"]
+    cluster.isolate("n2")
+    cluster.unseal("n2")
+    leader = cluster.machines["n1"].running
+    writes = {joining.ROOT_KEY_KEY: seal.seal_root_key(SHARE, SHARE, SeededEntropy(1))}
+    index = leader.raft.append(KIND_WRITES, write_set.encode(dict(writes)))
+    leader.store.propose(index, list(writes.items()))
+    cluster.cut.clear()
+    cluster.run(2)
+
+    assert joiner.running.raft.commit >= index
+    assert joiner.reports.count("the unseal key does not open this cluster") == 1
+    assert joiner.running.sealed
+
+
 def test_a_ticket_expires() -> None:
     """A joiner that was left sealed for too long asks again."""
     cluster = with_joiner()
@@ -315,7 +335,7 @@ def test_a_proof_that_nobody_could_look_at_is_repeated(response: Response) -> No
 
 
 def test_a_proof_that_was_refused_is_not_repeated() -> None:
-    """Nor one that another question has made void."""
+    """Nor one that another question has made void, nor one that was answered twice."""
     node = proving()
     answer(node, Response(400), joining.ANSWER_PATH)
     node.pass_time(2)
@@ -326,6 +346,12 @@ def test_a_proof_that_was_refused_is_not_repeated() -> None:
     node.turn(events.Asked(JOIN + 1, REQUEST, 10**9))
     node.pass_time(2)
     assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH]
+
+    node = proving()
+    for late in (Response(503), Response(400)):
+        answer(node, late, joining.ANSWER_PATH)
+    node.pass_time(2)
+    assert node.questions == []
 
 
 # -- what a cluster may answer ----------------------------------------------------------------
@@ -429,6 +455,15 @@ def test_a_share_before_the_challenge_is_refused() -> None:
     assert errors(node.ask("update", "sys/unseal", {"key": "11" * 32})) == [
         "server is not yet initialized"
     ]
+
+
+def test_who_has_asked_nobody_has_nothing_to_prove() -> None:
+    info = SingleNode().node.info
+    asked: list[effects.Effect] = []
+
+    with pytest.raises(WrongKey, match="has not asked to join"):
+        Admission(info, SeededEntropy(1)).prove(SHARE, asked)
+    assert [] == asked
 
 
 def test_shares_for_one_cluster_are_forgotten_for_the_next() -> None:

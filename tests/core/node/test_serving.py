@@ -3,6 +3,7 @@
 import pytest
 
 from core import events
+from core.node import forwarding
 from core.node.forwarding import FORWARDED_BYTES_MAX
 from core.node.messages import Forward, Forwarded
 from core.request import Request, Response
@@ -330,6 +331,23 @@ def test_what_is_too_large_to_be_passed_on_stays_where_it_is() -> None:
     assert not any(isinstance(each[2], Forward) for each in cluster.sent[began:])
 
     assert cluster.request("n1", "update", "kv/a", large, token="unknown").status == 400
+
+
+@pytest.mark.parametrize(("room_bytes", "status"), [(0, 200), (-1, 500)])
+def test_an_answer_that_is_too_large_to_be_passed_on_stays_at_the_leader(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, room_bytes: int, status: int
+) -> None:
+    """The read was forwarded since it uses up a token; what it answers must fit into a message."""
+    body = {"policies": ["root"], "num_uses": 3}
+    auth = decoded(cluster.request("n1", "update", "auth/token/create", body))["auth"]
+    assert cluster.request("n1", "update", "kv/a", {"b": "x" * 1_000}).status == 204
+    size = len(cluster.request("n1", "read", "kv/a", token=auth["client_token"]).body)
+    monkeypatch.setattr(forwarding, "FORWARDED_BYTES_MAX", size + room_bytes)
+
+    forwarded = cluster.request("n2", "read", "kv/a", token=auth["client_token"])
+    assert forwarded.status == status
+    assert (forwarded == answers.ANSWER_TOO_LARGE) == (room_bytes < 0)
+    assert cluster.request("n1", "read", "kv/a", token=auth["client_token"]).status == 200
 
 
 def test_too_much_that_is_not_committed_is_refused() -> None:
