@@ -255,16 +255,19 @@ class Serving:
     def audit_appended(self, sequence: int, unwritable: tuple[str, ...]) -> bool:
         """Execute the writes whose records as requests have been written; tell if any were."""
         held = self._executing.auditing.appended(sequence)
+        if not held:
+            return False
         vault = self._custody.vault
+        assert vault is not None  # what waited when the node was sealed has been answered
+        recorded = vault.is_audit_kept(unwritable)
         for waiting in held:
-            assert vault is not None  # what waited when the node was sealed has been answered
-            if vault.is_audit_kept(unwritable):
+            if recorded:
                 waiting.audited = True
                 waiting.unwritable = unwritable
                 self._write(waiting)
             else:
                 self._executing.finish(waiting, answers.AUDIT_FAILED)
-        return bool(held)
+        return True
 
     # -- forwarding -------------------------------------------------------------------------
 
