@@ -217,17 +217,17 @@ class Admission:
         if attempt.opened is None and not attempt.welcomed:
             attempt.opened = (unseal_key, challenge)
             attempt.proofs_left = PROOFS_MAX
-            self._send_proof(attempt, effects)
+            self._send_proof(effects)
 
     def tick(self, now_ns: int, effects: list[Effect]) -> None:
         """Repeat a proof that the cluster could not look at."""
         if now_ns >= self.deadline_ns:
             self.deadline_ns = NEVER
-            if self._attempt is not None:
-                self._send_proof(self._attempt, effects)
+            self._send_proof(effects)
 
-    def _send_proof(self, attempt: _Attempt, effects: list[Effect]) -> None:
-        if attempt.opened is None:
+    def _send_proof(self, effects: list[Effect]) -> None:
+        attempt = self._attempt
+        if attempt is None or attempt.opened is None:
             return
         attempt.proofs_left -= 1
         _, challenge = attempt.opened

@@ -105,9 +105,7 @@ class Executing:
         It is not if the request turns out to write.
         """
         vault = self._custody.vault
-        if vault is None:
-            self.finish(waiting, answers.SEALED)
-            return True
+        assert vault is not None  # what waited when the node was sealed has been answered
         try:
             outcome = vault.read(
                 waiting.plan, waiting.request, Snapshot(self._store), self._raft.wall_ns
@@ -215,9 +213,9 @@ class Executing:
     def conclude(self, waiting: Waiting, outcome: Outcome) -> None:
         """Record what became of a request that was executed, and answer it."""
         vault = self._custody.vault
-        if vault is not None:
-            self.auditing.record(vault.audit_response(outcome, self._raft.wall_ns))
-        self.finish(waiting, outcome.response, audited=vault is not None and vault.audits)
+        assert vault is not None  # what waited when the node was sealed has been answered
+        self.auditing.record(vault.audit_response(outcome, self._raft.wall_ns))
+        self.finish(waiting, outcome.response, audited=vault.audits)
 
     def _fail(self, vault: Vault, waiting: Waiting, response: Response) -> None:
         refusal = vault.refusal(waiting.plan, waiting.request, response, "no room in the log")

@@ -126,8 +126,6 @@ class Journal:
         if self.held:
             gathered = [*self.held, *gathered]
             self.held = []
-        elif not gathered:
-            return gathered
         raft.outbox = []
         ready: list[Outgoing] = []
         for outgoing in gathered:

@@ -208,8 +208,8 @@ class Serving:
     def _replan(self, waiting: Waiting) -> Plan:
         """Understand a request anew: mounts may have come or gone since it arrived."""
         vault = self._custody.vault
-        if vault is not None:
-            waiting.plan = vault.plan(waiting.request, waiting.plan.request_id)
+        assert vault is not None  # what waited when the node was sealed has been answered
+        waiting.plan = vault.plan(waiting.request, waiting.plan.request_id)
         return waiting.plan
 
     def _await_leader(self, waiting: Waiting) -> None:
@@ -243,10 +243,9 @@ class Serving:
         raft = self._raft
         vault = self._custody.vault
         executing = self._executing
+        assert vault is not None  # what waited when the node was sealed has been answered
         self.touched = True
-        if vault is None:
-            executing.finish(waiting, answers.SEALED)
-        elif executing.may_write():
+        if executing.may_write():
             if waiting.audited or not executing.hold_for_record(vault, waiting):
                 executing.write(vault, waiting)
         elif raft.leadership is not None or not raft.leader:
@@ -259,8 +258,11 @@ class Serving:
     def audit_appended(self, sequence: int, unwritable: tuple[str, ...]) -> bool:
         """Execute the writes whose records as requests have been written; tell if any were."""
         held = self._executing.auditing.appended(sequence)
+        if not held:
+            return False
         vault = self._custody.vault
-        recorded = vault is None or vault.is_audit_kept(unwritable)
+        assert vault is not None  # what waited when the node was sealed has been answered
+        recorded = vault.is_audit_kept(unwritable)
         for waiting in held:
             if recorded:
                 waiting.audited = True
@@ -268,7 +270,7 @@ class Serving:
                 self._write(waiting)
             else:
                 self._executing.finish(waiting, answers.AUDIT_FAILED)
-        return bool(held)
+        return True
 
     # -- forwarding -------------------------------------------------------------------------
 

@@ -206,5 +206,5 @@ class Upkeep:
         """Try a refused flush again."""
         if now_ns >= self.retry_due_ns:
             self.retry_due_ns = NEVER
-            if self._flushing is not None:
-                effects.append(FlushBase(*self._flushing))
+            assert self._flushing is not None  # nothing ends a refused flush but its success
+            effects.append(FlushBase(*self._flushing))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import hvac
 
@@ -157,3 +158,12 @@ def configure(
         )
     )
     return file
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Kill a process that still runs, and let go of what it prints."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()

@@ -13,7 +13,7 @@ import httpx
 import hvac
 import pytest
 
-from tests.server.processes import HOLDFAST
+from tests.server.processes import HOLDFAST, end
 
 pytestmark = pytest.mark.slow
 
@@ -56,11 +56,7 @@ class DevServer:
         return self.process.wait(STOPPED_S_MAX)
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        end(self.process)
 
 
 Start = Callable[..., DevServer]

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from net.tls import read_certificates, read_identity
-from tests.server.processes import HOLDFAST, PATIENCE_S, wait
+from tests.server.processes import HOLDFAST, PATIENCE_S, end, wait
 
 pytestmark = pytest.mark.slow
 
@@ -102,11 +102,7 @@ class DevCluster:
         return self.process.returncode, rest
 
     def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        end(self.process)
 
 
 Start = Callable[..., DevCluster]
