@@ -81,7 +81,7 @@ class LoopCalls:
 
     def _call(self, what: Callable[..., None], *arguments: object) -> None:
         """Do what a thread wants done here; what is raised must not end the loop itself."""
-        if self._closed or self.has_failed:
+        if self._closed:
             return
         try:
             what(*arguments)
