@@ -2,12 +2,13 @@
 
 Owns its layout, its lock and the node's identity. Must not know what is in the log or the base.
 
+    has-log         there once a log was begun
     identity.json   the node's id in consensus, made with the directory
     lock            held by the process that runs the node
     peer.json       its credentials for the peer transport (`net.credentials`)
     peers.json      the members that it was told last (`net.membership`)
     wal/            the log
-    store/          the base (`net.files`)
+    store/          the base (`net.base_directory`)
 """
 
 import fcntl
@@ -18,8 +19,8 @@ from typing import Final
 
 import msgspec
 
-from net.durably import PRIVATE_FILE, make_directory, write_durably
-from net.wal_files import OsDirectory
+from net.durably import NO_ROOM, PRIVATE_FILE, make_directory, write_durably
+from net.wal_files import NoRoom, OsDirectory
 
 FORMAT: Final = 1
 
@@ -105,9 +106,15 @@ class DataDirectory:
         """Remember that a log was begun, durably.
 
         Raises:
-            OSError: there is no room.
+            NoRoom: the disk or the quota is full.
+            OSError: it can't be written for another reason.
         """
-        write_durably(self.path / "has-log", b"")
+        try:
+            write_durably(self.path / "has-log", b"")
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise NoRoom(str(error)) from error
+            raise
 
     def close(self) -> None:
         """Let another process have it."""

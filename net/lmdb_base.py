@@ -28,8 +28,9 @@ BASE_BYTES_MAX: Final = 1 << 38
 SLICE_RECORDS_MAX: Final = 500
 """Records in one step of a flush: about a millisecond in which the loop may have to wait."""
 FULL_BYTES_MAX: Final = 64 << 20
-"""With less than this free, a write that failed is taken to have met a full disk: LMDB reports a
-write that was cut short by one as a failure of the device."""
+"""With less than this free after LMDB has reported a failure of the device, the disk was full: it
+calls a write that was cut short so. Nothing was free then; what is now, a segment of the log may
+have given back that was refused."""
 
 _RESERVED: Final = b"\xff"
 """Keys from here on are this module's own: no scope has this number."""
@@ -49,7 +50,9 @@ _META: Final = struct.Struct("=IIQQ I 44x 48x QQ")
 _MAGIC: Final = 0xBEEFC0DE
 
 _DAMAGE: Final = (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError)
+_NO_ROOM: Final = (lmdb.MapFullError, lmdb.DiskError)
 _NO_ROOM_TEXTS: Final = tuple(os.strerror(number) for number in sorted(NO_ROOM))
+_CUT_SHORT_TEXT: Final = os.strerror(errno.EIO)
 
 
 class BaseDamaged(InvariantBroken):
@@ -129,7 +132,7 @@ class LmdbBase:
         try:
             yield from self._merge(meta, changes)
         except lmdb.Error as error:
-            if isinstance(error, lmdb.MapFullError) or _is_disk_full(self._path, error):
+            if _is_full(self._path, error):
                 raise BaseFull(str(error)) from error
             raise
 
@@ -304,15 +307,17 @@ def _trouble(error: lmdb.Error) -> InvariantBroken:
 def _opening_trouble(path: Path, error: lmdb.Error) -> Exception:
     """Return what an error means while a base is opened or made: room may be all it lacks."""
     trouble = _trouble(error)
-    if not isinstance(trouble, BaseDamaged) and _is_disk_full(path, error):
+    if not isinstance(trouble, BaseDamaged) and _is_full(path, error):
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return trouble
 
 
-def _is_disk_full(path: Path, error: lmdb.Error) -> bool:
+def _is_full(path: Path, error: lmdb.Error) -> bool:
+    # A reason that has no class of its own is only told in words, at the end.
     text = str(error)
-    no_room = any(reason in text for reason in _NO_ROOM_TEXTS)
-    return no_room or shutil.disk_usage(path).free < FULL_BYTES_MAX
+    if isinstance(error, _NO_ROOM) or text.endswith(_NO_ROOM_TEXTS):
+        return True
+    return text.endswith(_CUT_SHORT_TEXT) and shutil.disk_usage(path).free < FULL_BYTES_MAX
 
 
 def _sealed(key: bytes, value: bytes) -> bytes:

@@ -29,7 +29,7 @@ class StorageFailed(Exception):
 
 
 class NoRoom(Exception):
-    """There is no room for a segment; what is left of it is an empty file."""
+    """There is no room for a segment, which is an empty file then, or to begin a log."""
 
 
 class Directory(Protocol):

@@ -68,6 +68,25 @@ class Recovered(msgspec.Struct, frozen=True):
     cut: tuple[SegmentWrite, ...]
 
 
+def check_owner(number: int, data: bytes, *, stamp: bytes) -> None:
+    """Look whose log this is by the first frame of a segment alone, at the cost of that frame.
+
+    A segment that does not say so passes: `recover` tells whether it is torn or damaged.
+
+    Raises:
+        WalForeign: the log carries another stamp.
+    """
+    frame = decode_frame(memoryview(data), number=number, offset=0)
+    if frame is None or frame.version != VERSION:
+        return
+    try:
+        opening = decode_payload(frame.payload).opening
+    except msgspec.DecodeError:
+        return
+    if opening is not None:
+        _check_stamp(opening, number, stamp)
+
+
 def recover(
     segments: Iterable[tuple[int, bytes]],
     *,
@@ -95,6 +114,11 @@ def recover(
     for number, data in segments:
         scan.read_segment(number, data)
     return scan.finish(segment_bytes)
+
+
+def _check_stamp(opening: Opening, number: int, stamp: bytes) -> None:
+    if opening.stamp != stamp:
+        raise WalForeign(f"segment {number} belongs to another node or cluster")
 
 
 class _Scan:
@@ -186,8 +210,7 @@ class _Scan:
             raise WalDamaged(self._number, offset, "only the first frame opens a segment")
         if opening is None:
             return
-        if opening.stamp != self._stamp:
-            raise WalForeign(f"segment {self._number} belongs to another node or cluster")
+        _check_stamp(opening, self._number, self._stamp)
         if opening.segment_bytes != capacity:
             reason = f"it ends here, and had {opening.segment_bytes} bytes"
             raise WalDamaged(self._number, capacity, reason)

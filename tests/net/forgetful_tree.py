@@ -3,11 +3,14 @@
 It takes the same liberties as `tests.net.forgetful`: a sync of a file says nothing about its name,
 a sync of a directory nothing about what is in its files. A rename is one change: it happens as a
 whole or not. As syncs change nothing that a process can see, one journal is enough to learn what
-would have been left without one of them.
+would have been left without one of them. So too with two threads that change different files and do
+not wait for each other: the journal has one after the other, and a crash may find any beginning of
+the one beside any beginning of the other.
 """
 
 import enum
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -183,7 +186,18 @@ class Fact(NamedTuple):
     value: object
 
 
-Entry = Make | Open | Change | Sync | SyncNames | Remove | Rename | Store | Kill | PowerLoss | Fact
+class Fork(enum.Enum):
+    """What one thread does until the turn happens beside what another does until the end."""
+
+    BEGIN = 0
+    TURN = 1
+    END = 2
+
+
+Mark = Fact | Fork
+"""Nothing happens to the disk."""
+
+Entry = Make | Open | Change | Sync | SyncNames | Remove | Rename | Store | Kill | PowerLoss | Mark
 
 
 def known(journal: Iterable[Entry]) -> dict[str, Any]:
@@ -227,7 +241,7 @@ class Tree:
             case PowerLoss(left):
                 self._handles.clear()
                 self.root = durable(left)
-            case Fact():
+            case Fact() | Fork():
                 pass
 
     def _take_content(self, entry: Open | Change | Sync | Store) -> None:
@@ -346,23 +360,56 @@ def crashes(
         losses: how often the dice are thrown at each point.
         since: nothing is yielded of what was before this point.
     """
-    honest, tree = Tree(), Tree()
-    facts: list[Fact] = []
     seen: set[int] = set()
+    honest = None if deaf is None else _moments(journal, None, since)
+    for number, moment in enumerate(_moments(journal, deaf, since)):
+        # Beside another thread the worst is enough: there are many such moments.
+        thrown = 0 if moment.forked else losses
+        facts = moment.facts
+        if honest is not None:
+            left_else = _outcomes(next(honest).tree, number, thrown)
+            seen.update(_digest(left, facts) for left in left_else)
+        for left in _outcomes(moment.tree, number, thrown):
+            digest = _digest(left, facts)
+            if digest not in seen:
+                seen.add(digest)
+                yield left, facts
+
+
+class _Moment(NamedTuple):
+    """What is on the disk, and what was promised; `forked` if the journal itself shows no such."""
+
+    tree: Tree
+    facts: list[Fact]
+    forked: bool
+
+
+def _moments(journal: Sequence[Entry], deaf: Place | None, since: int) -> Iterator[_Moment]:
+    """Yield each moment from the point `since` on; its tree goes on changing."""
+    tree = Tree()
+    facts: list[Fact] = []
     for point, entry in enumerate(journal):
-        honest.follow([entry])
         tree.follow([entry], deaf)
         if isinstance(entry, Fact):
             facts.append(entry)
         if point < since:
             continue
-        if deaf is not None:
-            seen.update(_digest(left, facts) for left in _outcomes(honest, point, losses))
-        for left in _outcomes(tree, point, losses):
-            digest = _digest(left, facts)
-            if digest not in seen:
-                seen.add(digest)
-                yield left, list(facts)
+        yield _Moment(tree, list(facts), forked=False)
+        if entry is Fork.BEGIN:
+            for between in _beside(journal[point:]):
+                other = deepcopy(tree)
+                other.follow(between, deaf)
+                promised = [each for each in between if isinstance(each, Fact)]
+                yield _Moment(other, [*facts, *promised], forked=True)
+
+
+def _beside(journal: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield what may have been done since the fork, but for what the journal itself shows."""
+    turn, end = journal.index(Fork.TURN), journal.index(Fork.END)
+    one, other = journal[1:turn], journal[turn + 1 : end]
+    for ahead in range(len(one)):
+        for behind in range(1, len(other) + 1):
+            yield [*one[:ahead], *other[:behind]]
 
 
 def _outcomes(tree: Tree, point: int, losses: int) -> Iterator[Left]:
@@ -375,4 +422,4 @@ def _outcomes(tree: Tree, point: int, losses: int) -> Iterator[Left]:
 
 
 def _digest(left: Left, facts: Sequence[Fact]) -> int:
-    return hash((len(facts), *left.items()))
+    return hash((*(fact.name for fact in facts), *left.items()))

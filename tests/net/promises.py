@@ -21,8 +21,8 @@ from tests.core.wal.disk import STAMP, entries
 from tests.net.driven import Driven, running
 from tests.net.forgetful_tree import (
     Entry,
-    Fact,
     Kill,
+    Mark,
     PowerLoss,
     Sync,
     SyncNames,
@@ -135,11 +135,11 @@ async def keep(path: Path, recorder: Recorder) -> None:
     async with living(path) as life:
         recorder.promise("node", life.directory.identity.node)
         await append(life, recorder, 1, 4)
-        await flush(life, recorder, 3)
+        await recorder.beside(append(life, recorder, 5, 1), flush(life, recorder, 3))
         await life.drop(4)
         await snapshot(life, recorder, 10)
         await append(life, recorder, 11, 4)
-        await flush(life, recorder, 13)
+        await recorder.beside(life.drop(11), flush(life, recorder, 13))
         await life.drop(14)
 
 
@@ -171,13 +171,23 @@ async def flush(life: Life, recorder: Recorder, index: int) -> None:
 
 
 async def snapshot(life: Life, recorder: Recorder, index: int) -> None:
-    meta = BaseMeta(index, 1, b"", 0, life.writer.sequence)
+    """Put a snapshot in place while the last batch that it makes void is under way."""
     await life.carry_out(
         effects.StageSnapshot(index, 0, [(b"a", b"%d" % index)]),
         effects.StageSnapshot(index, 1, [(b"b", b"%d" % index)]),
-        effects.ReplaceBase(index, meta),
     )
-    recorder.promise("base", index)
+    void_through = life.writer.sequence + 1
+    await recorder.beside(
+        life.append(*entries(6, 1, term=6, size=SMALL)),
+        replace(life, recorder, BaseMeta(index, 1, b"", 0, void_through)),
+    )
+    assert void_through == life.writer.sequence
+
+
+async def replace(life: Life, recorder: Recorder, meta: BaseMeta) -> None:
+    await life.carry_out(effects.ReplaceBase(meta.index, meta))
+    await life.base_idle()
+    recorder.promise("base", meta.index)
 
 
 async def inspect(path: Path, known: dict[str, Any]) -> None:
@@ -286,7 +296,7 @@ async def second_lives(first: Told, directory: Path) -> AsyncIterator[Told]:
         yield await went_on(story, lost, directory / f"lost-{number}")
     for point in range(1, len(journal)):
         # Right after a sync, a kill leaves what the end of a life would leave.
-        if not isinstance(journal[point - 1], Fact | Sync | SyncNames):
+        if not isinstance(journal[point - 1], Mark | Sync | SyncNames):
             killed: list[Entry] = [*journal[:point], Kill()]
             yield await went_on(story, killed, directory / f"killed-{point}")
 

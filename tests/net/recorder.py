@@ -7,7 +7,7 @@ of its counts as durable as soon as it has changed, but not its name.
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,9 @@ from tests.net.forgetful_tree import (
     Change,
     Entry,
     Fact,
+    Fork,
     Make,
+    Mark,
     Open,
     Place,
     Remove,
@@ -55,17 +57,31 @@ class Recorder:
 
     def promise(self, name: str, value: object) -> None:
         """Note that somebody has been promised something."""
+        self._note(Fact(name, value))
+
+    async def beside(self, one: Awaitable[None], other: Awaitable[None]) -> None:
+        """Have two threads do something; it is noted that neither waits for the other.
+
+        They do it one after the other, so that the journal is the same every time.
+        """
+        self._note(Fork.BEGIN)
+        await one
+        self._note(Fork.TURN)
+        await other
+        self._note(Fork.END)
+
+    def _note(self, mark: Mark) -> None:
         with self._lock:
-            self.journal.append(Fact(name, value))
+            self.journal.append(mark)
 
     def known(self) -> dict[str, Any]:
         """Return what was promised so far, by name."""
         return known(self.journal)
 
     def look_at_lmdb(self) -> None:
-        """Note what LMDB has written; not while it is writing."""
-        storage = [each for each in threading.enumerate() if each.name == "storage"]
-        if storage and threading.current_thread() not in storage:
+        """Note what LMDB has written; not while it is writing, in the thread of the base."""
+        writers = [each for each in threading.enumerate() if each.name == "storage-base"]
+        if writers and threading.current_thread() not in writers:
             return
         for file in sorted(Path(self._root).rglob(LMDB_FILE)):
             path = self._relative(file)

@@ -100,6 +100,13 @@ class Life:
         self.put(effects.DropSegments(self.writer.droppable(first_index_needed)))
         await self.carry_out(effects.WriteLog(0, ()))
 
+    async def base_idle(self) -> None:
+        """Wait until the thread of the base has nothing left to do."""
+        idle = trio.Event()
+        self.storage._file_base.worker.put(lambda: self.storage._loop.tell(idle.set))
+        with trio.fail_after(PATIENCE_S):
+            await idle.wait()
+
     def values(self) -> dict[bytes, bytes]:
         return dict(self.storage.base.iterate(b"", b"\xff"))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from net.data_directory import DataDirectory, DataDirectoryError
+from net.wal_files import NoRoom
 
 
 def test_the_identity_is_made_once(tmp_path: Path) -> None:
@@ -97,6 +98,26 @@ def test_a_path_that_is_no_directory_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataDirectoryError, match=f"{file}: Not a directory"):
         DataDirectory(file)
+
+
+def test_no_room_for_the_mark_of_the_log_is_no_room(tmp_path: Path) -> None:
+    """And another failure is none."""
+    directory = DataDirectory(tmp_path)
+    temporary = tmp_path / "has-log.new"
+    temporary.symlink_to("/dev/full")
+    with pytest.raises(NoRoom):
+        directory.mark_log()
+    temporary.unlink()
+    temporary.mkdir()
+    with pytest.raises(IsADirectoryError):
+        directory.mark_log()
+    temporary.rmdir()
+
+    begun = [directory.has_log]
+    directory.mark_log()
+    begun.append(directory.has_log)
+    assert [False, True] == begun
+    directory.close()
 
 
 def test_a_store_that_can_not_be_made_is_refused(tmp_path: Path) -> None:

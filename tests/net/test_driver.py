@@ -116,7 +116,7 @@ async def test_a_failing_storage_stops_the_node(tmp_path: Path) -> None:
     async def lose_the_log() -> None:
         await driven.initialise()
         assert driven.files is not None
-        driven.files.wal.close()
+        driven.files._file_log.close()
         for segment in (path / "wal").iterdir():
             segment.unlink()
         await driven.ask("update", "secret/a", {"b": "c"})

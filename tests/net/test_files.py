@@ -1,7 +1,9 @@
 """Storage on disk: order, room, failures, and what a start finds after the worst."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 import trio
@@ -11,17 +13,41 @@ from core import effects, events
 from core.store.base import BaseMeta
 from core.store.memtable import Memtable
 from core.wal.writer import SEGMENT_BYTES_MIN
-from net import files
+from net import file_base
 from net.base_directory import VERIFICATIONS_MAX
 from net.data_directory import DataDirectoryError
 from net.lmdb_base import SLICE_RECORDS_MAX
 from tests.core.wal.disk import entries
+from tests.net.forgetful_tree import Open
+from tests.net.recorder import recording
 from tests.net.small_disk import SmallDisk
-from tests.net.storage import Life, damage, flushing, install, killed, killed_after_a_flush, living
+from tests.net.storage import (
+    PATIENCE_S,
+    Life,
+    damage,
+    flushing,
+    install,
+    killed,
+    killed_after_a_flush,
+    living,
+)
 
 
 def names(path: Path) -> list[str]:
     return sorted(each.name for each in path.iterdir())
+
+
+class SlowTable(Memtable):
+    """Changes that take as long as they may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = Event(), Event()
+
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        self.begun.set()
+        assert self.may_end.wait(PATIENCE_S)
+        yield b"a", b"1"
 
 
 SEGMENT_PATH = "wal/0000000000000001.seg"
@@ -42,19 +68,31 @@ async def test_what_was_written_is_there_after_a_kill(tmp_path: Path) -> None:
 
 
 async def test_the_log_does_not_wait_for_a_flush(tmp_path: Path) -> None:
-    """Both are asked for at once, the flush first; it takes several steps."""
+    """Not even for one step of it that takes as long as it likes."""
+    slow = SlowTable()
+    async with living(tmp_path / "data") as life:
+        life.put(effects.FlushBase(BaseMeta(1), slow))
+        await trio.to_thread.run_sync(slow.begun.wait)
+        await life.append(*entries(1, 1))
+        told = [*life.done]
+        slow.may_end.set()
+        await life.told(3)
+
+    assert [events.SegmentReady(1), events.LogWritten(1)] == told
+    assert [*told, events.BaseFlushed(1)] == life.done
+
+
+async def test_a_chunk_does_not_wait_for_a_flush(tmp_path: Path) -> None:
+    """It is kept between two steps."""
     table = Memtable()
     for number in range(4 * SLICE_RECORDS_MAX):
         table.put(b"%d" % number, b"x")
     life = Life(tmp_path / "data")
     life.put(effects.FlushBase(BaseMeta(1), table))
-    life.put(effects.WriteLog(1, ()))
-    life.put(effects.PrepareSegment(1, 4096))
+    life.put(effects.StageSnapshot(1, 0, []))
     life.start()
 
-    told = await life.told(3)
-
-    assert [events.LogWritten(1), events.SegmentReady(1), events.BaseFlushed(1)] == told
+    assert [events.SnapshotStaged(1, 0), events.BaseFlushed(1)] == await life.told(2)
     life.close()
 
 
@@ -62,9 +100,10 @@ async def test_an_end_waits_for_what_is_under_way_but_not_for_a_flush(tmp_path: 
     life = Life(tmp_path / "data")
     life.put(flushing(BaseMeta(1), a="1"))
     life.put(effects.PrepareSegment(1, 4096))
-    life.storage._jobs.put(None)
+    workers = (life.storage._file_log.worker, life.storage._file_base.worker)
+    for worker in workers:
+        worker.finish()
     life.start()
-    life.storage._thread.join()
     life.close()
 
     assert 4096 == (tmp_path / "data" / SEGMENT_PATH).stat().st_size
@@ -227,7 +266,7 @@ async def test_a_failure_is_told_and_nothing_follows(tmp_path: Path) -> None:
     path = tmp_path / "data"
     async with living(path) as life:
         await life.append(*entries(1, 1))
-        life.storage.wal.close()
+        life.storage._file_log.close()
         (path / SEGMENT_PATH).unlink()
         written = life.writer.append(None, entries(2, 1))
         told = await life.carry_out(effects.WriteLog(written.sequence, written.writes))
@@ -235,6 +274,23 @@ async def test_a_failure_is_told_and_nothing_follows(tmp_path: Path) -> None:
 
     assert [] == told
     assert ["the log has failed"] == [reason.partition(":")[0] for reason in life.failures]
+    assert (path / "store" / "suspect").exists()
+
+
+async def test_a_failure_of_the_base_is_told_once_and_nothing_else(tmp_path: Path) -> None:
+    """What the log is asked for is done all the same; the next start looks at the base."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        (path / "store" / "base-2").touch()
+        life.put(effects.StageSnapshot(5, 0, [(b"a", b"1")]))
+        life.storage._file_base.worker.join()
+        life.put(effects.StageSnapshot(6, 0, [(b"a", b"1")]))
+        life.put(effects.PrepareSegment(1, 4096))
+        await life.told(1)
+
+    assert [] == life.done
+    assert ["[Errno 20] Not a directory"] == [each.partition(":")[0] for each in life.failures]
+    assert 4096 == (path / SEGMENT_PATH).stat().st_size
     assert (path / "store" / "suspect").exists()
 
 
@@ -282,7 +338,7 @@ async def test_the_scrub_finds_damage(tmp_path: Path, monkeypatch: pytest.Monkey
     async with living(path) as life:
         await life.flush(BaseMeta(1, 1), a="somewhat long", b="2")
     damage(path, b"somewhat long")
-    monkeypatch.setattr(files, "SCRUB_PAUSE_S", 0.0)
+    monkeypatch.setattr(file_base, "SCRUB_PAUSE_S", 0.0)
 
     async with living(path) as life:
         await life.told(1)
@@ -388,6 +444,19 @@ async def test_a_torn_batch_is_cleared_from_the_log(tmp_path: Path) -> None:
 
     content = (path / SEGMENT_PATH).read_bytes()
     assert bytes(len(content) - write.offset) == content[write.offset :]
+
+
+async def test_a_start_reads_each_segment_once(tmp_path: Path) -> None:
+    """Though it looks whose log it is before it opens the base."""
+    path = tmp_path / "data"
+    async with living(path) as life:
+        await life.fill(4)
+    with recording(tmp_path) as recorder:
+        Life(path).close()
+    opened = [each.path for each in recorder.journal if isinstance(each, Open)]
+
+    segments = [f"data/wal/{name}" for name in names(path / "wal")]
+    assert segments == [each for each in opened if each.endswith(".seg")]
 
 
 async def test_a_log_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:

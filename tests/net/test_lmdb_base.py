@@ -332,8 +332,9 @@ def test_on_a_full_disk_nothing_changes_until_there_is_room(small_disk: SmallDis
     base.close()
 
 
-def test_another_failure_is_not_taken_for_a_full_disk(tmp_path: Path) -> None:
-    base = filled(tmp_path)
+def test_another_failure_is_not_taken_for_a_full_disk(small_disk: SmallDisk) -> None:
+    """Not even on a disk that is nearly full."""
+    base = filled(small_disk.path)
     base.close()
 
     with pytest.raises(lmdb.Error, match="closed"):

@@ -70,7 +70,7 @@ def test_a_transport_that_has_finished_lets_the_other_side_go_on(pair: Pair) -> 
 
 def test_what_a_broken_connection_holds_is_at_its_end(pair: Pair) -> None:
     near, far = pair
-    near.setblocking(False)
+    near.settimeout(0)
     near.send(b"unread")
     far.close()
 

@@ -14,7 +14,7 @@ from core.wal.frame import (
     encode_frame,
     encode_payload,
 )
-from core.wal.recovery import Recovered, WalDamaged, WalForeign, recover
+from core.wal.recovery import Recovered, WalDamaged, WalForeign, check_owner, recover
 from core.wal.writer import NO_DIGEST, SEGMENT_BYTES_MIN, SegmentRequest, SegmentWrite
 from tests.core.wal.disk import STAMP, Disk, Log, entries
 
@@ -441,3 +441,26 @@ def test_the_long_log_is_what_these_tests_need() -> None:
     assert [1, 2, 3, 4] == sorted(LONG.segments)
     assert 3 == sum(write.number == 3 for write in WRITTEN)
     assert bytes(SEGMENT_BYTES_MIN) == LONG.segments[4]
+
+
+def test_the_owner_is_known_by_the_first_frame_alone() -> None:
+    """Whatever is behind it."""
+    opening = Opening(b"another", SEGMENT_BYTES_MIN)
+    damaged = segment(Payload(HARD_STATE, (), opening), number=3)[:-1] + b"x"
+    with pytest.raises(WalForeign, match="segment 3 belongs to another node"):
+        check_owner(3, damaged, stamp=STAMP)
+
+    check_owner(3, damaged, stamp=b"another")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(bytes(SEGMENT_BYTES_MIN), id="zeroes"),
+        pytest.param(segment(b"\xc1"), id="no payload"),
+        pytest.param(segment(Payload(HARD_STATE, ())), id="no opening"),
+    ],
+)
+def test_what_does_not_say_whose_it_is_is_for_the_recovery(data: bytes) -> None:
+    check_owner(1, data, stamp=STAMP)
