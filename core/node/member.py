@@ -9,18 +9,18 @@ from typing import Any, ClassVar
 
 from core import events
 from core.check import InvariantBroken
-from core.effects import AdmitPeers, Answer, Effect, Halt, Report, Send
+from core.effects import Answer, Effect, Halt, Report, Send
 from core.entropy import Entropy
 from core.moment import Now
 from core.node.administration import Administration, step_down
+from core.node.belonging import Belonging
 from core.node.custody import Custody
 from core.node.info import NodeInfo
 from core.node.journal import Journal
-from core.node.messages import Forward, Forwarded
+from core.node.messages import Forward, Forwarded, Inquiry, Removed
 from core.node.serving import Serving
 from core.node.upkeep import Upkeep
 from core.raft import dispatch
-from core.raft.configuration import EMPTY, Configuration
 from core.raft.entry import KIND_WRITES
 from core.raft.state import Raft
 from core.settings import Settings
@@ -44,14 +44,15 @@ class Node:
 
     __slots__ = (
         "_administration",
-        "_admitted",
         "_begun",
+        "_belonging",
         "_custody",
         "_effects",
         "_halted",
         "_journal",
         "_leader",
         "_led",
+        "_left",
         "_now",
         "_quiet",
         "_serving",
@@ -88,6 +89,9 @@ class Node:
         )
         self._journal = Journal(recovered.writer, settings.store.retry_ns)
         self._custody = Custody(info, self.raft, self.store, settings, entropy)
+        self._belonging = Belonging(
+            self.raft, self._custody.condition, settings.leader_patience_ns, now.monotonic_ns
+        )
         self._administration = Administration(self.raft)
         incarnation = int.from_bytes(entropy.random_bytes(7), "big")
         self._serving = Serving(
@@ -102,9 +106,9 @@ class Node:
         self._upkeep = Upkeep(self.raft, self.store, self._journal, settings.store)
         self._effects: list[Effect] = []
         self._now = now
-        self._admitted: Configuration = EMPTY
         self._leader = ""
         self._led = False
+        self._left = False
         self._stopping = False
         self._halted = False
         self._begun = False
@@ -159,6 +163,7 @@ class Node:
             upkeep.sweep_due_ns,
             upkeep.retry_due_ns,
             self._custody.admission.deadline_ns,
+            self._belonging.deadline_ns,
         )
 
     @property
@@ -171,6 +176,11 @@ class Node:
         """Whether this node is sealed."""
         return self._custody.vault is None
 
+    @property
+    def removed(self) -> bool:
+        """Whether this node knows that it was removed from its cluster."""
+        return self._custody.condition.removed
+
     # -- events: all but those that were answered at once call for a whole turn ---------------
 
     def _received(self, event: events.Received) -> None:
@@ -181,6 +191,11 @@ class Node:
         elif isinstance(message, Forwarded):
             self._quiet = False
             self._serving.take_forwarded(message)
+        elif isinstance(message, Removed):
+            self._quiet = False
+            self._belonging.told(event.sender)
+        elif isinstance(message, Inquiry):
+            pass  # its sender belongs as far as this node knows, or it had not got here
         elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):
             self._quiet = False
 
@@ -189,6 +204,8 @@ class Node:
         if self._custody.answers(request.path):
             self._quiet = False
             self._custody.answer(event.handle, request, self._now, self._effects)
+        elif self.removed:
+            self._effects.append(Answer(event.handle, answers.REMOVED))
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
         else:
@@ -285,14 +302,14 @@ class Node:
         self._upkeep.flush(effects)
         if self._administration.seal_asked:
             self._seal(now, effects)
+        self._belonging.seen(self._upkeep.take_removed(raft.leaving))
+        if self.removed:
+            self._leave(now, effects)
         journal.prepare(now_ns, effects)
         journal.write(raft, now_ns, effects)
         if raft.outbox:
             self._release(now, effects)
-        removed = self._upkeep.take_removed()
-        if removed or raft.configuration is not self._admitted:
-            self._admitted = raft.configuration
-            effects.append(AdmitPeers(raft.configuration, removed))
+        self._belonging.admit(effects)
         serving.end_turn()
 
     def _release(self, now: Now, effects: list[Effect]) -> None:
@@ -309,6 +326,7 @@ class Node:
         self._serving.tick()
         self._upkeep.tick(now_ns, effects)
         self._custody.admission.tick(now_ns, effects)
+        self._belonging.tick(now_ns, effects)
         vault = self._custody.vault
         if self._upkeep.take_sweep(now_ns) and vault is not None:
             transaction = Transaction(self.store)
@@ -361,6 +379,21 @@ class Node:
         self._administration.seal_asked = False
         self._custody.close(now, effects)
         self._serving.seal()
+        self._notice_leader(now, effects)
+
+    def _leave(self, now: Now, effects: list[Effect]) -> None:
+        """Serve nobody any more and forget every key, as a member that was removed.
+
+        What the leader was asked for a client of this node may be that very removal: its answer
+        is awaited.
+        """
+        if not self._left:
+            self._left = True
+            self.raft.set_electable(now.monotonic_ns, electable=False)
+            effects.append(Report("this node was removed from its cluster", {}, "error"))
+        if not self.sealed and not self._serving.awaits_leader:
+            self._custody.close(now, effects)
+            self._serving.seal(answers.REMOVED)
         self._notice_leader(now, effects)
 
     _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {

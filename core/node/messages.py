@@ -38,7 +38,19 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag=21):
     response: Response | None
 
 
-Message = RaftMessage | Forward | Forwarded
+class Inquiry(msgspec.Struct, frozen=True, array_like=True, tag=22, gc=False):
+    """A member that hears no leader asks another whether it still belongs to the cluster.
+
+    Nothing is answered to a member. The transport of one that has seen the sender removed refuses
+    whatever it says, with `Removed`.
+    """
+
+
+class Removed(msgspec.Struct, frozen=True, array_like=True, tag=23, gc=False):
+    """The sender has seen committed that the receiver belongs to the cluster no more."""
+
+
+Message = RaftMessage | Forward | Forwarded | Inquiry | Removed
 
 encode_message = msgspec.msgpack.Encoder().encode
 """Return a message as bytes."""

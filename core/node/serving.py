@@ -467,14 +467,19 @@ class Serving:
         for waiting in self._unled.take_all():
             self._await_leader(waiting)
 
-    def seal(self) -> None:
-        """Answer everything that waits: this node is sealed."""
+    @property
+    def awaits_leader(self) -> bool:
+        """Whether a leader has not answered yet what this node passed on to it."""
+        return len(self._calls) > 0
+
+    def seal(self, refusal: Response = answers.SEALED) -> None:
+        """Answer everything that waits, with `refusal` what was not executed: keys are gone."""
         for waiting in (
             *self._unled.take_all(),
             *self._reads.take_all(),
             *self._auditing.take_all(),
         ):
-            self._finish(waiting, answers.SEALED)
+            self._finish(waiting, refusal)
         unknown = [entry.waiting for entry in self._committing.take_all()]
         for waiting in (*unknown, *self._calls.take_all()):
             self._finish(waiting, answers.UNKNOWN_OUTCOME)

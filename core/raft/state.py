@@ -20,7 +20,7 @@ from core.raft.configuration import EMPTY, Configuration, decode
 from core.raft.entry import KIND_CONFIGURATION, Entry, HardState
 from core.raft.log import Log
 from core.raft.messages import RaftMessage
-from core.raft.progress import Progress
+from core.raft.progress import Leaving, Progress
 from core.settings import RaftSettings
 from core.store.base import Base, BaseMeta
 
@@ -119,11 +119,12 @@ class Leadership(msgspec.Struct):
     """What only a leader knows.
 
     Attributes:
-        peers: the other members.
+        peers: the other members, and those that are leaving.
+        leaving: who of them was removed and may not know it yet; none of them is in any quorum.
         first_index: its first entry of this term; reads wait until that is committed.
         elected_ns: when it was elected (monotonic).
         heartbeat_due_ns: when every peer must have been sent something.
-        acked_stamps: the latest stamp that each voter has answered.
+        acked_stamps: the latest stamp that each peer has answered.
         lease_until_ns: the lease as last computed.
         uncommitted_bytes: size of the entries behind the commit index.
         reads: reads that wait for confirmation, in the order of their stamps.
@@ -140,6 +141,7 @@ class Leadership(msgspec.Struct):
     first_index: int
     elected_ns: int
     heartbeat_due_ns: int
+    leaving: dict[str, Leaving] = {}
     acked_stamps: dict[str, int] = {}
     lease_until_ns: int = 0
     uncommitted_bytes: int = 0
@@ -150,6 +152,12 @@ class Leadership(msgspec.Struct):
     lease_forgone: bool = False
     broadcast_due: bool = False
     snapshot_floor: int = 0
+
+    def dismiss(self, node: str) -> None:
+        """Know a peer that was leaving no more."""
+        del self.leaving[node]
+        self.peers.pop(node).end_transfer()
+        self.acked_stamps.pop(node, None)
 
 
 class Raft:
@@ -400,14 +408,21 @@ class Raft:
         else:
             self.schedule_campaign()
 
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Members that this leader is still telling of their removal."""
+        return tuple(self.leadership.leaving) if self.leadership is not None else ()
+
     def refresh_peers(self, leadership: Leadership) -> None:
-        """Know the peers of the configuration in force, and no others."""
+        """Know the peers of the configuration in force; who is not among them is leaving."""
         known = leadership.peers
-        for peer in list(known):
+        for peer in known:
             if peer not in self.configuration.members:
-                known.pop(peer).end_transfer()
-                leadership.acked_stamps.pop(peer, None)
+                leadership.leaving.setdefault(peer, Leaving(self.configuration_index))
         for peer in self.configuration.members:
+            if peer in leadership.leaving:
+                # It begins anew: what it had acknowledged before may be gone.
+                leadership.dismiss(peer)
             if peer != self.node and peer not in known:
                 known[peer] = Progress(match=0, next=self.log.last_index + 1)
 
