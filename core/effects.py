@@ -113,11 +113,15 @@ class AdmitPeers(msgspec.Struct, frozen=True):
         configuration: the members in force as far as this node knows, and where they listen.
         removed: members whose removal it has just seen committed. Whoever is merely missing in
             `configuration` may have joined later than this node knows, or not have been let in
-            for good yet.
+            for good yet. This node itself is among them once it knows that it was removed; it is
+            to be told at its next start (`NodeInfo.removed`).
+        leaving: nodes that are no members any more and that this node, as leader, still tells so:
+            connections with them go on. Whoever is refused is told with `Removed`.
     """
 
     configuration: Configuration
     removed: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -47,6 +47,11 @@ class RaftSettings(msgspec.Struct, frozen=True):
         """Return how long a leader may trust an acknowledgement, drift allowed for."""
         return self.election_timeout_min_ns * 1_000_000 // (1_000_000 + self.clock_drift_ppm)
 
+    @property
+    def farewell_ns(self) -> int:
+        """How long a leader tries to tell a removed member that its removal is committed."""
+        return 2 * self.election_timeout_max_ns
+
 
 def raft_settings(performance_multiplier: int | None) -> RaftSettings:
     """Return the timing that `performance_multiplier` asks for; None keeps the defaults.

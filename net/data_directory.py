@@ -6,7 +6,7 @@ Owns its layout, its lock and the node's identity. Must not know what is in the 
     identity.json   the node's id in consensus, made with the directory
     lock            held by the process that runs the node
     peer.json       its credentials for the peer transport (`net.credentials`)
-    peers.json      the members that it was told last (`net.membership`)
+    peers.json      the members that it was told last, and who was removed (`net.membership`)
     wal/            the log
     store/          the base (`net.base_directory`)
 """

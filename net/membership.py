@@ -29,7 +29,8 @@ class Membership(msgspec.Struct, frozen=True):
 
     Attributes:
         configuration: the members in force, as far as it was told.
-        removed: node ids that are refused, in the order of their removal.
+        removed: node ids that are refused, in the order of their removal; among them this node's
+            own, once it knows that it was removed.
     """
 
     configuration: Configuration = EMPTY

@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from core.entropy import Entropy, random_below
-from net.peer_connection import SendQueue, Take, exchange, name_of
+from net.peer_connection import PARTING_S, SendQueue, Take, exchange, name_of
 from net.stream import HandshakeError, TransportStream
 from net.tls import PeerTls
 
@@ -44,6 +44,10 @@ class Caller:
     def cancel(self) -> None:
         """End `run`, and the connection with it."""
         self._scope.cancel()
+
+    def part(self) -> None:
+        """End `run` once what is queued has had its time to leave."""
+        self._scope.deadline = trio.current_time() + PARTING_S
 
     async def run(self, tls: Callable[[], Awaitable[PeerTls]], take: Callable[[], Take]) -> None:
         """Keep a connection from when there is something to send; call again if it ends.

@@ -17,6 +17,9 @@ from net.tls import TlsTransport
 
 QUEUE_BYTES_MAX: Final = 32 << 20
 """What waits for one peer; beyond it the oldest messages are dropped."""
+PARTING_S: Final = 1.0
+"""How long a connection that is to end may take to send what is queued, and the other side to read
+it; to close at once with data unread would take back what was sent."""
 TURN_BYTES_MAX: Final = 256 << 10
 """What is read of a connection for one turn."""
 

@@ -3,7 +3,8 @@
 Owns who is let in, and which connection a message takes. Each member calls every other
 (`net.peer_caller`) and sends on the connection that it made. Only to a node of which it does not
 know the address, because its own configuration is behind, it answers on the one that came from
-there. Must not know what messages say.
+there. Must not know what messages say, but for one that it sends itself: whoever is refused because
+it was removed is told so (`Removed`).
 """
 
 import socket
@@ -15,12 +16,12 @@ import structlog
 import trio
 
 from core import effects, events
-from core.node.messages import encode_message
+from core.node.messages import Removed, encode_message
 from net import credentials, membership
 from net.http.listener import CannotListenError
 from net.peer_caller import HANDSHAKE_S_MAX, Caller
-from net.peer_connection import SendQueue, Take, exchange, name_of
-from net.peer_frames import FrameReader, Malformed
+from net.peer_connection import PARTING_S, SendQueue, Take, exchange, name_of
+from net.peer_frames import FrameReader, Malformed, framed
 from net.stream import HandshakeError, TransportStream
 from net.system import SystemEntropy
 from net.tls import PeerTls
@@ -40,6 +41,7 @@ _OPTIONS: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
+_REMOVED: Final = encode_message(Removed())
 _log = structlog.get_logger("holdfast.peers")
 
 
@@ -114,6 +116,10 @@ class Peers:
         if line is not None:
             line.queue.put(encode_message(effect.message))
 
+    def was_removed(self, node: str) -> bool:
+        """Tell whether it is known that this node was removed."""
+        return node in self._known.removed
+
     def admit(self, effect: effects.AdmitPeers) -> None:
         """Know the members in force: call them, and refuse those that are members no more."""
         known = self._known.followed_by(effect.configuration, effect.removed)
@@ -121,9 +127,9 @@ class Peers:
         for node, callee in self._callees.items():
             if node in known.removed:
                 self.refused += 1
-                callee.scope.cancel()
+                callee.part()
         if self._nursery is not None:
-            self._call_members()
+            self._call_members(effect.leaving)
         if known != self._kept:
             membership.save(self._directory, known)
             self._kept = known
@@ -151,15 +157,19 @@ class Peers:
 
         self._post(await ask_cluster(effect))
 
-    def _call_members(self) -> None:
-        """Have a caller for each other member at its address, and none for anybody else."""
+    def _call_members(self, leaving: tuple[str, ...] = ()) -> None:
+        """Have a caller for each other member at its address; keep those for who is leaving."""
         assert self._nursery is not None
         members = self._known.configuration.members
         for node, caller in list(self._callers.items()):
             member = members.get(node)
-            if member is None or member.cluster_address != caller.address:
-                self._dropped += caller.queue.dropped
-                del self._callers[node]
+            if node in leaving or (member and member.cluster_address == caller.address):
+                continue
+            self._dropped += caller.queue.dropped
+            del self._callers[node]
+            if member is None:
+                caller.part()
+            else:
                 caller.cancel()
         for node, member in members.items():
             if node != self._node and node not in self._callers:
@@ -200,6 +210,12 @@ class Peers:
         try:
             with trio.fail_after(HANDSHAKE_S_MAX):
                 await stream.handshake()
+            sender = name_of(transport)
+            if not self._is_welcome(sender):
+                self.refused += 1
+                _log.warning("a node that is no member was refused", node=sender)
+                await self._turn_away(sender, stream)
+                return
         except (HandshakeError, trio.TooSlowError) as error:
             stream.abort()
             _log.info("a peer was not let in", reason=str(error))
@@ -209,13 +225,20 @@ class Peers:
             raise
         finally:
             self._handshakes -= 1
-        sender = name_of(transport)
-        if not self._is_welcome(sender):
-            stream.abort()
-            self.refused += 1
-            _log.warning("a node that is no member was refused", node=sender)
-            return
         await self._hear(sender, stream)
+
+    async def _turn_away(self, sender: str, stream: TransportStream) -> None:
+        """Close a connection; who was removed is told so, and is given the time to read it."""
+        try:
+            if self.was_removed(sender):
+                with trio.move_on_after(PARTING_S):
+                    await stream.send_all(framed(_REMOVED))
+                    while await stream.receive_some():
+                        pass
+        except trio.BrokenResourceError:
+            _log.debug("a removed node has gone without being told so", node=sender)
+        finally:
+            stream.abort()
 
     async def _hear(self, sender: str, stream: TransportStream) -> None:
         """Be connected with a node until it ends that, calls anew or is removed."""
@@ -237,6 +260,8 @@ class Peers:
         reader = FrameReader()
 
         def take(data: bytes) -> bool:
+            if self.was_removed(sender):
+                return True  # it is being told so, and what it says counts no more
             try:
                 messages = reader.take(data)
             except Malformed as malformed:
@@ -264,6 +289,11 @@ class _Callee:
     def __init__(self) -> None:
         self.queue = SendQueue()
         self.scope = trio.CancelScope()
+
+    def part(self) -> None:
+        """Tell its owner that it was removed, and end once that has had its time to leave."""
+        self.queue.put(_REMOVED)
+        self.scope.deadline = trio.current_time() + PARTING_S
 
 
 def _listen(address: str) -> socket.socket:

@@ -26,6 +26,12 @@ RETRY_WAITS_S: Final = (1.0, 1.5)
 RETRY_AFTER_S_MAX: Final = 60
 """The longest wait that a server may ask for."""
 
+READS: Final = frozenset({"GET", "LIST", "HEAD"})
+"""Methods of requests that may be repeated whatever became of them."""
+
+OUTCOME_UNKNOWN: Final = b"the outcome is unknown"
+"""What a server says that does not know whether a request was executed."""
+
 REDIRECTS: Final = frozenset({301, 302, 307, 308})
 """Redirects that keep method and body, as Vault's standby nodes mean them."""
 
@@ -240,7 +246,7 @@ class Client:
     def _repeat(self, method: str, url: str, payload: bytes | None, attempts_max: int) -> _Reply:
         reply = self._follow(method, url, payload)
         for attempt in range(1, attempts_max):
-            if not _invites_retry(reply.status):
+            if not _invites_retry(reply.status) or _leaves_doubt(method, reply):
                 break
             self._sleep(_wait_s(attempt, reply.retry_after))
             reply = self._follow(method, url, payload)
@@ -373,6 +379,15 @@ def _invites_retry(status: int) -> bool:
         status >= http.HTTPStatus.INTERNAL_SERVER_ERROR
         and status != http.HTTPStatus.NOT_IMPLEMENTED
     )
+
+
+def _leaves_doubt(method: str, reply: _Reply) -> bool:
+    """Tell whether the request may have been executed, and would then be executed twice.
+
+    A gateway that says 502 or 504 has lost track of what it passed on.
+    """
+    lost = reply.status in (http.HTTPStatus.BAD_GATEWAY, http.HTTPStatus.GATEWAY_TIMEOUT)
+    return method not in READS and (lost or OUTCOME_UNKNOWN in reply.body)
 
 
 def _wait_s(attempt: int, retry_after: str) -> float:

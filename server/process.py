@@ -228,12 +228,14 @@ class Process:
         settings = _settings(configuration)
         longest_ns = max(each.max_request_duration_ns for each in configuration.listeners)
         if isinstance(configuration.storage, config.InmemStorage):
-            info = _info(configuration, _INMEM, _INMEM)
+            info = _info(configuration, _INMEM, _INMEM, removed=False)
             return _drive(info, settings, MemoryStorage(), None, longest_ns)
         self._directory = directory = DataDirectory(Path(configuration.storage.path))
         self._peers = peers = Peers(configuration.listeners[0].cluster_address, directory.path)
         self._files = files = FileStorage(directory)
-        info = _info(configuration, directory.identity.node, configuration.storage.node_id)
+        own_id = directory.identity.node
+        removed = peers.was_removed(own_id)
+        info = _info(configuration, own_id, configuration.storage.node_id, removed=removed)
         return _drive(info, settings, files, peers, longest_ns)
 
 
@@ -280,7 +282,7 @@ def _settings(configuration: Configuration) -> Settings:
     )
 
 
-def _info(configuration: Configuration, node: str, name: str) -> NodeInfo:
+def _info(configuration: Configuration, node: str, name: str, *, removed: bool) -> NodeInfo:
     return NodeInfo(
         node=node,
         name=name or node,
@@ -288,6 +290,7 @@ def _info(configuration: Configuration, node: str, name: str) -> NodeInfo:
         api_address=configuration.api_addr,
         cluster_name=configuration.cluster_name,
         storage_type="inmem" if node == _INMEM else "raft",
+        removed=removed,
     )
 
 

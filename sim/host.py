@@ -16,6 +16,7 @@ from core.entropy import Entropy
 from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.info import NodeInfo
 from core.node.member import Node
+from core.node.messages import Removed
 from core.request import Request, Response
 from core.settings import Settings
 from core.wal.recovery import recover
@@ -50,7 +51,8 @@ class Host:
         lives: how often it was started.
         down: how many crashes keep it down.
         certificate: its member has credentials for the peer transport.
-        removed: members that it has seen removed: it neither hears them nor speaks to them.
+        removed: members that it has seen removed, itself perhaps among them: it does not hear
+            them, and only tells them so.
     """
 
     __slots__ = (
@@ -142,7 +144,14 @@ class Host:
         self.disk.sync()
         now = self.clock.now(world.time_ns)
         machine = self.machine
-        info = NodeInfo(self.name, machine, f"{machine}:8201", f"sim://{machine}", "simulated")
+        info = NodeInfo(
+            self.name,
+            machine,
+            f"{machine}:8201",
+            f"sim://{machine}",
+            "simulated",
+            removed=self.name in self.removed,
+        )
         self.node = Node(info, self._settings, self._entropy, self.disk.base, recovered, now)
         world.started(self)
         self.turn([])
@@ -212,8 +221,10 @@ class Host:
     # -- turns ------------------------------------------------------------------------------
 
     def receive(self, life: int, event: events.Received) -> None:
-        """Take in a message of a peer, unless its owner was seen to be removed."""
+        """Take in a message of a peer, or tell a node that was seen to be removed just that."""
         if event.sender in self.removed:
+            if life == self.lives and self.node is not None and not self._paused:
+                self._world.send(self, event.sender, Removed())
             return
         if self._paused:
             self.deliver(life, event)

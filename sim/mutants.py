@@ -254,6 +254,22 @@ MUTANTS: Final = (
         ),
     ),
     Mutant(
+        "removal-untold",
+        "a leader drops who it removes at once, and who is told later does not listen",
+        (
+            Substitution(
+                "core.raft.membership",
+                "if knows or now_ns >= leaving.due_ns:",
+                "if True:",
+            ),
+            Substitution(
+                "core.node.member",
+                "            self._belonging.told(event.sender)\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
         "learner-counted",
         "what a learner has counts as if a voter had it",
         (

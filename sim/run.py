@@ -149,6 +149,10 @@ class Run:
         self.workload.crowd(machines)
         self.token_clients.crowd(machines)
 
+    def _probe(self, _first: None, _second: None) -> None:
+        left = self.turnover.left
+        self.workload.probe([name for name in self._plan.nodes if name != left])
+
     def _started(self, host: Host) -> None:
         if self.operators.root_token:
             world = self.world
@@ -180,7 +184,7 @@ class Run:
         plan = self._plan
         self.operators.begin()
         probe_ns = plan.healed_at_ns + GRACE_NS
-        world.at(probe_ns, self.workload.probe, None, None)
+        world.at(probe_ns, self._probe, None, None)
         world.run(plan.ends_at_ns)
         if not self.operators.ready:
             raise Violated("Liveness", "the cluster could not be set up")

@@ -3,6 +3,7 @@
 Owns who goes when, and that enough voters are left. Works through the API alone, as operators
 would: `remove-peer`, and once that has succeeded the process is ended, its disk wiped, and what
 starts there joins like any other node, with a node id of its own. Some are never to vote.
+The last one that is removed is left alone: it has to find out by itself that it was.
 """
 
 from typing import Final
@@ -22,7 +23,7 @@ LINGER_NS_MAX: Final = 3 * NANOSECONDS_PER_SECOND
 ABSENCE_NS_MAX: Final = 4 * NANOSECONDS_PER_SECOND
 """So long at most a machine stands empty."""
 CALM_NS: Final = 10 * NANOSECONDS_PER_SECOND
-"""So long before all is healed the last member is removed."""
+"""So long before all is healed no further one is replaced; then one is removed and left alone."""
 
 _RETRY_NS: Final = 500 * NANOSECONDS_PER_MILLISECOND
 _ONE_SEED_IN: Final = 2
@@ -34,6 +35,7 @@ class Turnover:
 
     Attributes:
         removals: how many members were removed.
+        left: the machine whose member was removed and is left alone, or empty.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class Turnover:
         "_random",
         "_removing",
         "_world",
+        "left",
         "removals",
     )
 
@@ -56,12 +59,15 @@ class Turnover:
         self._learners: dict[str, None] = {}
         self._removing = False
         self.removals = 0
+        self.left = ""
 
     def begin(self, healed_at_ns: int) -> None:
         """Begin once the cluster is there, if this is a run with turnover."""
         self._healed_at_ns = healed_at_ns
         if not self._random.randrange(_ONE_SEED_IN):
             self._later()
+            at_ns = healed_at_ns - self._random.randrange(CALM_NS)
+            self._world.at(max(at_ns, self._world.time_ns), self._choose_last, None, None)
 
     def _later(self) -> None:
         world = self._world
@@ -70,6 +76,18 @@ class Turnover:
             world.at(at_ns, self._choose, None, None)
 
     def _choose(self, _first: None, _second: None) -> None:
+        self._remove_one()
+        self._later()
+
+    def _choose_last(self, _first: None, _second: None) -> None:
+        """Remove a member for good; as long as faults last, try again if none can be spared."""
+        self.left = self._remove_one()
+        world = self._world
+        if not self.left and world.time_ns < self._healed_at_ns:
+            world.at(world.time_ns + _RETRY_NS, self._choose_last, None, None)
+
+    def _remove_one(self) -> str:
+        """Begin to remove a member; return its machine, or empty if none can be spared now."""
         world = self._world
         present = [name for name in world.plan.nodes if name not in self._absent]
         leads = bool(self._random.getrandbits(1))
@@ -77,11 +95,12 @@ class Turnover:
         if leads and world.leader in present:
             chosen = world.leader
         voters = [name for name in present if name not in self._learners]
-        if not self._removing and (chosen in self._learners or len(voters) > VOTERS_MIN):
-            self._removing = True
-            self._absent[chosen] = None
-            self._remove(chosen, world.hosts[chosen].name)
-        self._later()
+        if self._removing or (chosen not in self._learners and len(voters) <= VOTERS_MIN):
+            return ""
+        self._removing = True
+        self._absent[chosen] = None
+        self._remove(chosen, world.hosts[chosen].name)
+        return chosen
 
     def _remove(self, machine: str, member: str) -> None:
         """Ask that a member be removed, until it is certain that it was."""
@@ -101,7 +120,8 @@ class Turnover:
             return
         self._removing = False
         self.removals += 1
-        self._world.at(self._soon(LINGER_NS_MAX), self._end, machine, None)
+        if machine != self.left:
+            self._world.at(self._soon(LINGER_NS_MAX), self._end, machine, None)
 
     def _end(self, machine: str, _nothing: None) -> None:
         """End the process of a removed member, and keep the machine down for a while."""

@@ -247,11 +247,11 @@ class Workload:
 
     # -- the healed phase -------------------------------------------------------------------
 
-    def probe(self, _first: None, _second: None) -> None:
-        """Ask every node for a write and a read; all must answer."""
+    def probe(self, nodes: Sequence[str]) -> None:
+        """Ask each of these nodes for a write and a read; all must answer."""
         kinds: tuple[OperationKind, OperationKind] = ("write", "read")
         for kind in kinds:
-            for number, node in enumerate(self._world.plan.nodes):
+            for number, node in enumerate(nodes):
                 name = f"{kind} {node}"
                 self.unanswered[name] = node
                 client = CLIENTS[number % len(CLIENTS)]

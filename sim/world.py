@@ -13,7 +13,7 @@ from typing import Any, Final
 from core import effects, events
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.member import Node
-from core.node.messages import Message, decode_message, encode_message
+from core.node.messages import Message, Removed, decode_message, encode_message
 from core.request import Request, Response
 from core.settings import Settings
 from sim.clock import Clock
@@ -183,14 +183,14 @@ class World:
         """Hand a message of a member to the network.
 
         As in production it goes nowhere unless both have credentials, nor to a member that the
-        sender has seen removed.
+        sender has seen removed, but for the word that it was.
         """
         host = self.members.get(receiver)
         encoded = encode_message(message)
         self._look_at_message(self, source, receiver, message)
         if host is None or not (source.certificate and host.certificate):
             return
-        if receiver in source.removed:
+        if receiver in source.removed and not isinstance(message, Removed):
             return
         unhashed = self._unhashed
         unhashed.append(encoded)

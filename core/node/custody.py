@@ -31,7 +31,7 @@ from core.settings import Settings
 from core.store import write_set
 from core.store.store import Store
 from core.store.transaction import Snapshot
-from core.vault import bodies, joining
+from core.vault import answers, bodies, joining
 from core.vault.audit_devices import AuditDevices
 from core.vault.envelope import encode, failure, refuse
 from core.vault.mounts import Mounts
@@ -112,7 +112,7 @@ class Custody:
         self._root_key = b""
         self.beginning: Initialising | None = None
         self.admission = Admission(info, entropy)
-        self.condition = status.Condition()
+        self.condition = status.Condition(removed=info.removed)
         self.vault: Vault | None = None
         self._watch_keys()
         self._followed = (-1, -1)
@@ -146,7 +146,7 @@ class Custody:
 
     def _status(self) -> Response:
         awaited = self.admission.config
-        return _bare(status.seal_status(self.condition, self._info, self._raft, awaited))
+        return _bare(status.seal_status(self.condition, self._info, awaited))
 
     def _health(self, asked: _Asked) -> Response:
         return status.health(asked.request, self.condition, self._info, self._raft, asked.now)
@@ -203,6 +203,8 @@ class Custody:
     # -- unsealing --------------------------------------------------------------------------
 
     def _unseal(self, asked: _Asked) -> Response:
+        if self.condition.removed:
+            return answers.REMOVED
         body = bodies.decode(asked.request.body)
         config = self.condition.config or self.admission.config
         if config is None:
@@ -329,7 +331,7 @@ class Custody:
 
     def open_if_possible(self, now: Now, effects: list[Effect]) -> None:
         """Open a node that joined: it was given the shares before it had anything to open."""
-        if self._unseal_key and self.vault is None:
+        if self._unseal_key and self.vault is None and not self.condition.removed:
             try:
                 self._open(self._unseal_key, now, effects)
             except WrongKey:
@@ -339,10 +341,13 @@ class Custody:
 
     # -- joining ----------------------------------------------------------------------------
 
-    def _join(self, asked: _Asked) -> None:
+    def _join(self, asked: _Asked) -> Response | None:
+        if self.condition.removed:
+            return answers.REMOVED
         if self.condition.config is not None or self.beginning is not None:
             raise RequestError(400, "this node belongs to a cluster already")
         self.admission.ask(asked.handle, bodies.decode(asked.request.body), asked.effects)
+        return None
 
     _PATHS: ClassVar[dict[str, dict[str, Callable[[Any, _Asked], Response | None]]]] = {
         "sys/init": {"read": _read_init, "update": _init},

@@ -21,6 +21,7 @@ class NodeInfo(msgspec.Struct, frozen=True):
         api_address: the URL where its clients reach it.
         cluster_name: what a cluster that is initialised here is called; drawn if empty.
         storage_type: `raft` or `inmem`.
+        removed: it learned in an earlier life that it was removed from its cluster.
     """
 
     node: str
@@ -29,3 +30,4 @@ class NodeInfo(msgspec.Struct, frozen=True):
     api_address: str
     cluster_name: str = ""
     storage_type: str = "raft"
+    removed: bool = False

@@ -9,19 +9,19 @@ from typing import Any, ClassVar
 
 from core import events
 from core.check import InvariantBroken
-from core.effects import AdmitPeers, Answer, Effect, Halt, Report, Send
+from core.effects import Answer, Effect, Halt, Report, Send
 from core.entropy import Entropy
 from core.moment import Now
 from core.node.administration import Administration, step_down
+from core.node.belonging import Belonging
 from core.node.custody import Custody
 from core.node.executing import Executing
 from core.node.info import NodeInfo
 from core.node.journal import Journal
-from core.node.messages import Forward, Forwarded
+from core.node.messages import Forward, Forwarded, Inquiry, Removed
 from core.node.serving import Serving
 from core.node.upkeep import Upkeep
 from core.raft import dispatch
-from core.raft.configuration import EMPTY, Configuration
 from core.raft.entry import KIND_WRITES
 from core.raft.state import Raft
 from core.settings import Settings
@@ -45,8 +45,8 @@ class Node:
 
     __slots__ = (
         "_administration",
-        "_admitted",
         "_begun",
+        "_belonging",
         "_custody",
         "_effects",
         "_executing",
@@ -54,6 +54,7 @@ class Node:
         "_journal",
         "_leader",
         "_led",
+        "_left",
         "_now",
         "_quiet",
         "_serving",
@@ -90,6 +91,9 @@ class Node:
         )
         self._journal = Journal(recovered.writer, settings.store.retry_ns)
         self._custody = Custody(info, self.raft, self.store, settings, entropy)
+        self._belonging = Belonging(
+            self.raft, self._custody.condition, settings.leader_patience_ns, now.monotonic_ns
+        )
         self._administration = Administration(self.raft)
         self._executing = Executing(
             self.raft,
@@ -111,9 +115,9 @@ class Node:
         self._upkeep = Upkeep(self.raft, self.store, self._journal, settings.store)
         self._effects: list[Effect] = []
         self._now = now
-        self._admitted: Configuration = EMPTY
         self._leader = ""
         self._led = False
+        self._left = False
         self._stopping = False
         self._halted = False
         self._begun = False
@@ -169,6 +173,7 @@ class Node:
             upkeep.sweep_due_ns,
             upkeep.retry_due_ns,
             self._custody.admission.deadline_ns,
+            self._belonging.deadline_ns,
         ):
             if other_ns < due_ns:
                 due_ns = other_ns
@@ -184,24 +189,41 @@ class Node:
         """Whether this node is sealed."""
         return self._custody.vault is None
 
+    @property
+    def removed(self) -> bool:
+        """Whether this node knows that it was removed from its cluster."""
+        return self._custody.condition.removed
+
     # -- events: all but those that were answered at once call for a whole turn ---------------
 
     def _received(self, event: events.Received) -> None:
-        message = event.message
-        if type(message) is Forward:
+        message: Any = event.message
+        take = self._MESSAGES.get(type(message))
+        if take is not None:
             self._quiet = False
-            self._serving.take_forward(event.sender, message)
-        elif type(message) is Forwarded:
-            self._quiet = False
-            self._serving.take_forwarded(message)
+            take(self, event.sender, message)
         elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):
             self._quiet = False
+
+    def _take_forward(self, sender: str, message: Forward) -> None:
+        self._serving.take_forward(sender, message)
+
+    def _take_forwarded(self, _sender: str, message: Forwarded) -> None:
+        self._serving.take_forwarded(message)
+
+    def _take_inquiry(self, _sender: str, _message: Inquiry) -> None:
+        """Answer nothing: its sender belongs as far as this node knows, or it had not got here."""
+
+    def _take_removed(self, sender: str, _message: Removed) -> None:
+        self._belonging.told(sender)
 
     def _asked(self, event: events.Asked) -> None:
         request = event.request
         if self._custody.answers(request.path):
             self._quiet = False
             self._custody.answer(event.handle, request, self._now, self._effects)
+        elif self.removed:
+            self._effects.append(Answer(event.handle, answers.REMOVED))
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
         else:
@@ -298,14 +320,14 @@ class Node:
         self._upkeep.flush(effects)
         if self._administration.seal_asked:
             self._seal(now, effects)
+        self._belonging.seen(self._upkeep.take_removed(raft.leaving))
+        if self.removed:
+            self._leave(now, effects)
         journal.prepare(now_ns, effects)
         journal.write(raft, now_ns, effects)
         if raft.outbox:
             self._release(now, effects)
-        removed = self._upkeep.take_removed()
-        if removed or raft.configuration is not self._admitted:
-            self._admitted = raft.configuration
-            effects.append(AdmitPeers(raft.configuration, removed))
+        self._belonging.admit(effects)
         self._executing.end_turn()
 
     def _release(self, now: Now, effects: list[Effect]) -> None:
@@ -322,6 +344,7 @@ class Node:
         self._serving.tick()
         self._upkeep.tick(now_ns, effects)
         self._custody.admission.tick(now_ns, effects)
+        self._belonging.tick(now_ns, effects)
         vault = self._custody.vault
         if self._upkeep.take_sweep(now_ns) and vault is not None:
             transaction = Transaction(self.store)
@@ -375,6 +398,29 @@ class Node:
         self._custody.close(now, effects)
         self._serving.seal()
         self._notice_leader(now, effects)
+
+    def _leave(self, now: Now, effects: list[Effect]) -> None:
+        """Serve nobody any more and forget every key, as a member that was removed.
+
+        What the leader was asked for a client of this node may be that very removal: its answer
+        is awaited.
+        """
+        if not self._left:
+            self._left = True
+            self.raft.set_electable(now.monotonic_ns, electable=False)
+            effects.append(Report("this node was removed from its cluster", {}, "error"))
+        if not self.sealed and not self._serving.awaits_leader:
+            self._custody.close(now, effects)
+            self._serving.seal(answers.REMOVED)
+        self._notice_leader(now, effects)
+
+    _MESSAGES: ClassVar[dict[type, Callable[[Any, str, Any], None]]] = {
+        Forward: _take_forward,
+        Forwarded: _take_forwarded,
+        Inquiry: _take_inquiry,
+        Removed: _take_removed,
+    }
+    """Which handler takes which message; all others are consensus, and its own table has them."""
 
     _HANDLERS: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
         events.Received: _received,

@@ -1,14 +1,11 @@
 """What members of a cluster say to each other, consensus and forwarding alike."""
 
-from typing import final
-
 import msgspec
 
 from core.raft.messages import RaftMessage
 from core.request import Request, Response
 
 
-@final
 class Forward(msgspec.Struct, frozen=True, array_like=True, tag=20):
     """A member passes a client's request on to the leader.
 
@@ -26,7 +23,6 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, tag=20):
     request: Request
 
 
-@final
 class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag=21):
     """The answer to a `Forward`.
 
@@ -42,7 +38,19 @@ class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag=21):
     response: Response | None
 
 
-Message = RaftMessage | Forward | Forwarded
+class Inquiry(msgspec.Struct, frozen=True, array_like=True, tag=22, gc=False):
+    """A member that hears no leader asks another whether it still belongs to the cluster.
+
+    Nothing is answered to a member. The transport of one that has seen the sender removed refuses
+    whatever it says, with `Removed`.
+    """
+
+
+class Removed(msgspec.Struct, frozen=True, array_like=True, tag=23, gc=False):
+    """The sender has seen committed that the receiver belongs to the cluster no more."""
+
+
+Message = RaftMessage | Forward | Forwarded | Inquiry | Removed
 
 encode_message = msgspec.msgpack.Encoder().encode
 """Return a message as bytes."""

@@ -19,7 +19,7 @@ from core.node.reading import ReadQueue
 from core.node.waiting import Waiting, WaitingQueue
 from core.raft import reads
 from core.raft.state import Raft
-from core.request import Request
+from core.request import Request, Response
 from core.settings import Settings
 from core.store.store import Store
 from core.vault import answers
@@ -307,14 +307,19 @@ class Serving:
         for waiting in self._unled.take_all():
             self._await_leader(waiting)
 
-    def seal(self) -> None:
-        """Answer everything that waits: this node is sealed."""
+    @property
+    def awaits_leader(self) -> bool:
+        """Whether a leader has not answered yet what this node passed on to it."""
+        return len(self._calls) > 0
+
+    def seal(self, refusal: Response = answers.SEALED) -> None:
+        """Answer everything that waits, with `refusal` what was not executed: keys are gone."""
         for waiting in (
             *self._unled.take_all(),
             *self._reads.take_all(),
             *self._executing.auditing.take_all(),
         ):
-            self._executing.finish(waiting, answers.SEALED)
+            self._executing.finish(waiting, refusal)
         unknown = [entry.waiting for entry in self._executing.committing.take_all()]
         for waiting in (*unknown, *self._calls.take_all()):
             self._executing.finish(waiting, answers.UNKNOWN_OUTCOME)

@@ -50,6 +50,7 @@ class Condition:
         cluster: the cluster's id; empty while sealed.
         cluster_name: what it is called; empty while sealed.
         active_since_ns: when this node became the leader (wall clock).
+        removed: this node knows that it was removed from its cluster.
     """
 
     __slots__ = (
@@ -59,10 +60,11 @@ class Condition:
         "config",
         "nonce",
         "progress",
+        "removed",
         "sealed",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, removed: bool) -> None:
         self.config: SealConfig | None = None
         self.sealed = True
         self.progress = 0
@@ -70,17 +72,10 @@ class Condition:
         self.cluster = ""
         self.cluster_name = ""
         self.active_since_ns = 0
+        self.removed = removed
 
 
-def is_removed(raft: Raft) -> bool:
-    """Tell whether this node belongs to a cluster that does not count it among its members."""
-    members = raft.configuration.members
-    return bool(members) and raft.node not in members
-
-
-def seal_status(
-    condition: Condition, info: NodeInfo, raft: Raft, awaited: SealConfig | None
-) -> dict[str, Any]:
+def seal_status(condition: Condition, info: NodeInfo, awaited: SealConfig | None) -> dict[str, Any]:
     """Return the body of `sys/seal-status`.
 
     `awaited` has the numbers of shares of the cluster that this node wants to join, if any.
@@ -104,7 +99,7 @@ def seal_status(
     if not condition.sealed:
         body["cluster_name"] = condition.cluster_name
         body["cluster_id"] = condition.cluster
-    if is_removed(raft):
+    if condition.removed:
         body["removed_from_cluster"] = True
     return body
 
@@ -134,7 +129,7 @@ def health(
         body["cluster_id"] = condition.cluster
     if info.storage_type == "raft" and not condition.sealed:
         body["ha_connection_healthy"] = leads or raft.leader != ""
-    if is_removed(raft):
+    if condition.removed:
         body["removed_from_cluster"] = True
     chosen = _chosen_code(request, code)
     if chosen is None:
@@ -145,10 +140,10 @@ def health(
 
 
 def _health_code(condition: Condition, raft: Raft) -> int:
+    if condition.removed:
+        return _REMOVED
     if condition.config is None:
         return _UNINITIALISED
-    if is_removed(raft):
-        return _REMOVED
     if condition.sealed:
         return _SEALED
     if raft.leadership is not None:
@@ -180,6 +175,8 @@ def _cluster_url(member: Member) -> str:
 
 def leader(condition: Condition, info: NodeInfo, raft: Raft, store: Store) -> Response:
     """Return the answer to `sys/leader`."""
+    if condition.removed:
+        return answers.REMOVED
     if condition.sealed:
         return answers.SEALED
     member = raft.configuration.members.get(raft.leader)

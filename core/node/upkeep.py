@@ -80,9 +80,10 @@ class Upkeep:
         members = decode(latter).members
         self._removed += [node for node in decode(former).members if node not in members]
 
-    def take_removed(self) -> tuple[str, ...]:
-        """Return whose removal has been seen since this was asked last."""
-        removed, self._removed = tuple(self._removed), []
+    def take_removed(self, leaving: tuple[str, ...]) -> tuple[str, ...]:
+        """Return whose removal has been seen since this was asked last; not yet who is leaving."""
+        removed = tuple(node for node in self._removed if node not in leaving)
+        self._removed = [node for node in self._removed if node in leaving]
         return removed
 
     def flush(self, effects: list[Effect]) -> None:

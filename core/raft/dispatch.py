@@ -7,7 +7,7 @@ change a `Raft`; what came of it stands in its outbox, log, commit index and con
 from collections.abc import Callable
 from typing import Any, Final
 
-from core.raft import contact, election, reads, replication, snapshot, transfer
+from core.raft import contact, election, membership, reads, replication, snapshot, transfer
 from core.raft.messages import (
     AppendRequest,
     AppendResponse,
@@ -86,4 +86,5 @@ def finish_turn(raft: Raft, now_ns: int) -> None:
     if raft.leadership is not None:
         transfer.proceed(raft)
         reads.confirm(raft, now_ns)
+        membership.dismiss(raft, now_ns)
         replication.replicate(raft, now_ns)

@@ -5,7 +5,7 @@ from collections import deque
 import msgspec
 
 from core.moment import NEVER
-from core.raft.progress import Progress
+from core.raft.progress import Leaving, Progress
 
 
 class WaitingRead(msgspec.Struct, frozen=True):
@@ -26,11 +26,12 @@ class Leadership(msgspec.Struct):
     """What only a leader knows.
 
     Attributes:
-        peers: the other members.
+        peers: the other members, and those that are leaving.
+        leaving: who of them was removed and may not know it yet; none of them is in any quorum.
         first_index: its first entry of this term; reads wait until that is committed.
         elected_ns: when it was elected (monotonic).
         heartbeat_due_ns: when every peer must have been sent something.
-        acked_stamps: the latest stamp that each voter has answered.
+        acked_stamps: the latest stamp that each peer has answered.
         lease_until_ns: the lease as last computed.
         uncommitted_bytes: size of the entries behind the commit index.
         reads: reads that wait for confirmation, in the order of their stamps.
@@ -47,6 +48,7 @@ class Leadership(msgspec.Struct):
     first_index: int
     elected_ns: int
     heartbeat_due_ns: int
+    leaving: dict[str, Leaving] = {}
     acked_stamps: dict[str, int] = {}
     lease_until_ns: int = 0
     uncommitted_bytes: int = 0
@@ -57,3 +59,9 @@ class Leadership(msgspec.Struct):
     lease_forgone: bool = False
     broadcast_due: bool = False
     snapshot_floor: int = 0
+
+    def dismiss(self, node: str) -> None:
+        """Know a peer that was leaving no more."""
+        del self.leaving[node]
+        self.peers.pop(node).end_transfer()
+        self.acked_stamps.pop(node, None)

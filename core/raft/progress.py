@@ -42,6 +42,21 @@ class SnapshotTransfer(msgspec.Struct):
     sent_ns: int = 0
 
 
+class Leaving(msgspec.Struct):
+    """A peer that the configuration in force does not count any more, until it knows that.
+
+    Attributes:
+        index: the entry that removes it.
+        told_stamp: an answer to a message with a greater stamp shows that it has heard that this
+            entry is committed; 0 before it is.
+        due_ns: when to give that up (monotonic); counts once the entry is committed.
+    """
+
+    index: int
+    told_stamp: int = 0
+    due_ns: int = 0
+
+
 class Progress(msgspec.Struct):
     """One peer as its leader sees it.
 

@@ -22,7 +22,7 @@ from core.raft.incoming import Incoming, StagedChunk
 from core.raft.leadership import Leadership
 from core.raft.log import Log
 from core.raft.messages import RaftMessage
-from core.raft.progress import Progress
+from core.raft.progress import Leaving, Progress
 from core.settings import RaftSettings
 from core.store.base import Base
 
@@ -317,14 +317,21 @@ class Raft:
         else:
             self.schedule_campaign()
 
+    @property
+    def leaving(self) -> tuple[str, ...]:
+        """Members that this leader is still telling of their removal."""
+        return tuple(self.leadership.leaving) if self.leadership is not None else ()
+
     def refresh_peers(self, leadership: Leadership) -> None:
-        """Know the peers of the configuration in force, and no others."""
+        """Know the peers of the configuration in force; who is not among them is leaving."""
         known = leadership.peers
-        for peer in list(known):
+        for peer in known:
             if peer not in self.configuration.members:
-                known.pop(peer).end_transfer()
-                leadership.acked_stamps.pop(peer, None)
+                leadership.leaving.setdefault(peer, Leaving(self.configuration_index))
         for peer in self.configuration.members:
+            if peer in leadership.leaving:
+                # It begins anew: what it had acknowledged before may be gone.
+                leadership.dismiss(peer)
             if peer != self.node and peer not in known:
                 known[peer] = Progress(match=0, next=self.log.last_index + 1)
 

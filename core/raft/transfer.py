@@ -44,7 +44,7 @@ def proceed(raft: Raft) -> None:
     if leadership is None or leadership.successor == "" or leadership.successor_asked:
         return
     peer = leadership.peers.get(leadership.successor)
-    if peer is None:
+    if peer is None or not raft.configuration.votes(leadership.successor):
         give_up(raft)
     elif peer.match == raft.log.last_index == raft.commit:
         # The message may arrive late, even after this transfer was given up, and it sets aside

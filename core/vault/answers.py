@@ -32,6 +32,11 @@ TOO_LARGE_TO_FORWARD: Final = failure(413, "request body too large to be passed 
 ANSWER_TOO_LARGE: Final = failure(
     500, "the answer is too large to be passed on; ask the leader itself"
 )
+REMOVED: Final = failure(
+    503,
+    "this node was removed from its cluster; nothing was done. To let its machine in again, delete"
+    " its data directory first",
+)
 STOPPING: Final = failure(503, "this node is stopping; nothing was done", headers=_RETRY_SOON)
 
 

@@ -17,6 +17,7 @@ SEAL_ROWS = (
     ("storage_type", "Storage Type"),
     ("cluster_name", "Cluster Name"),
     ("cluster_id", "Cluster ID"),
+    ("removed_from_cluster", "Removed From Cluster"),
 )
 """Rows below the counts of shares, shown if the node gives them."""
 

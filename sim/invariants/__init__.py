@@ -23,6 +23,7 @@ from sim.invariants.membership import MembersChangeOneByOne
 from sim.invariants.monotonic import NothingGoesBack
 from sim.invariants.own_term import CommitsOwnTerm
 from sim.invariants.reference import BasesEqualReference
+from sim.invariants.removal import RemovedAreTold
 from sim.invariants.stability import StableIsDurable
 from sim.invariants.state_machine import StateMachineSafety
 from sim.invariants.tokens import TokensEnd
@@ -32,6 +33,7 @@ ALL: Final[tuple[type[Invariant], ...]] = (
     ElectionSafety,
     LeadersAreElected,
     MembersChangeOneByOne,
+    RemovedAreTold,
     VotesAreKept,
     NothingGoesBack,
     IndicesAreOrdered,

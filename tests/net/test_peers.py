@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from core import effects, events
-from core.node.messages import Forwarded, Message
+from core.node.messages import Forwarded, Inquiry, Message, Removed, encode_message
 from core.raft.configuration import Configuration, Member
 from core.request import Response
 from net import credentials, membership, peer_caller, peer_connection, peers
@@ -59,10 +59,12 @@ class Place:
         """Return how many bytes wait to be sent."""
         return self.peers._callers[receiver].queue._bytes
 
-    def know(self, *others: "Place", removed: tuple[str, ...] = ()) -> None:
+    def know(
+        self, *others: "Place", removed: tuple[str, ...] = (), leaving: tuple[str, ...] = ()
+    ) -> None:
         members = {place.node: place.member for place in (self, *others)}
         configuration = Configuration(tuple(sorted(members)), members=members)
-        self.peers.admit(effects.AdmitPeers(configuration, removed))
+        self.peers.admit(effects.AdmitPeers(configuration, removed, leaving))
 
     def send(self, receiver: str, *messages: Message) -> None:
         for each in messages:
@@ -151,7 +153,12 @@ async def test_nothing_leaves_before_a_node_has_credentials(tmp_path: Path) -> N
     assert own == credentials.load(tmp_path / "a")
 
 
-async def test_who_was_removed_is_cut_off_at_once_and_refused(tmp_path: Path) -> None:
+@pytest.mark.slow
+async def test_who_was_removed_is_told_so_and_heard_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the connection that it has, and whenever it calls again."""
+    monkeypatch.setattr(peers, "PARTING_S", 0.05)
     one, two = pair(tmp_path)
     three = Place(tmp_path / "c", "c")
     one.know(two, three)
@@ -163,12 +170,68 @@ async def test_who_was_removed_is_cut_off_at_once_and_refused(tmp_path: Path) ->
         one.know(two, removed=("c",))
 
         assert 1 == one.peers.refused
-        await until(lambda: one.peers.refused == 3, lambda: three.send("a", message(2)))
+        await until(lambda: three.received != [], lambda: three.send("a", message(2)))
+        await until(lambda: one.peers.refused == 3, lambda: three.send("a", Inquiry()))
+        await until(lambda: len(three.received) == 3)
         two.send("a", message(3))
         await until(lambda: len(one.received) == 2)
 
     assert [("c", message(1)), ("b", message(3))] == one.received
+    assert [("a", Removed())] * 3 == three.received
     assert ("c",) == membership.load(tmp_path / "a").removed
+    again = Place(tmp_path / "a", "a")
+    again.peers._socket.close()
+    assert (True, False) == (again.peers.was_removed("c"), again.peers.was_removed("b"))
+
+
+async def test_what_is_queued_for_a_removed_node_leaves_first(tmp_path: Path) -> None:
+    """It may be the answer to the request that removed it."""
+    one, two = pair(tmp_path)
+    async with running(one, two):
+        two.send("a", message(1))
+        one.send("b", message(1))
+        await until(lambda: one.received != [] and two.received != [])
+
+        one.send("b", message(2, 1 << 20))
+        one.know(removed=("b",))
+        await until(lambda: len(two.received) == 3)
+
+    assert ("a", message(2, 1 << 20)) in two.received
+    assert ("a", Removed()) in two.received
+
+
+async def test_who_is_leaving_is_still_sent_to_and_heard(tmp_path: Path) -> None:
+    """Its leader has no other way to tell it."""
+    one, two = pair(tmp_path)
+    async with running(one, two):
+        one.know(leaving=("b",))
+        one.send("b", message(1))
+        await until(lambda: two.received != [])
+        two.send("a", message(2))
+        await until(lambda: one.received != [])
+
+        one.know()
+        assert {} == one.peers._callers
+
+    assert ([("b", message(2))], [("a", message(1))]) == (one.received, two.received)
+
+
+async def test_a_removed_node_that_does_not_hang_up_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "PARTING_S", 0.05)
+    one, two = pair(tmp_path)
+    async with running(two):
+        two.know(removed=("a",))
+        stream = await _connected(one, two)
+        with trio.fail_after(PATIENCE_S):
+            told = await stream.receive_some()
+            assert b"" == await stream.receive_some()
+        stream.abort()
+        await until(lambda: two.peers._handshakes == 0)
+
+    assert encode_message(Removed()) in told
+    one.peers._socket.close()
 
 
 async def test_a_node_that_is_behind_hears_and_answers_members_it_does_not_know(

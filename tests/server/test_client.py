@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from core.vault.answers import UNKNOWN_OUTCOME
 from server.client import (
+    OUTCOME_UNKNOWN,
     ApiError,
     Client,
     ClientSettings,
@@ -24,6 +26,7 @@ from server.client import (
 from tests.server.wire import Wire
 
 NAME = "holdfast.example"
+UNKNOWN = "the node that executed this lost its leadership; the outcome is unknown"
 
 
 @pytest.fixture
@@ -191,7 +194,7 @@ def test_only_a_404_without_errors_means_that_nothing_is_there(wire: Wire, clien
         client.find("GET", "c")
 
 
-@pytest.mark.parametrize("status", [412, 500, 502, 503])
+@pytest.mark.parametrize("status", [412, 500, 503])
 def test_some_answers_invite_to_ask_again(wire: Wire, patient: Patient, status: int) -> None:
     wire.answer("PUT a", {"errors": ["later"]}, status=status)
     wire.answer("PUT a", {"errors": ["later"]}, status=status)
@@ -202,6 +205,28 @@ def test_some_answers_invite_to_ask_again(wire: Wire, patient: Patient, status: 
     assert 200 == answer.status
     assert [1.0, 1.5] == patient.waits_s
     assert [{"k": 1}] * 3 == [asked.body for asked in wire.asked]
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(502, "no answer"), (504, "too late"), (500, UNKNOWN)]
+)
+def test_what_may_have_been_done_is_asked_again_only_if_it_changes_nothing(
+    wire: Wire, patient: Patient, status: int, text: str
+) -> None:
+    """The error is shown; whoever asked must look."""
+    for asked in ("POST a", "GET a"):
+        wire.answer(asked, {"errors": [text]}, status=status)
+    wire.answer("GET a", {"data": {}})
+
+    with pytest.raises(ApiError, match=text):
+        patient.client.request("POST", "a", {"k": 1})
+    assert 200 == patient.client.request("GET", "a").status
+
+    assert ["POST /v1/a", "GET /v1/a", "GET /v1/a"] == wire.lines
+
+
+def test_our_own_server_says_that_an_outcome_is_unknown_in_these_words() -> None:
+    assert OUTCOME_UNKNOWN in UNKNOWN_OUTCOME.body
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 429, 501])

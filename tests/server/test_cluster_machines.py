@@ -15,6 +15,7 @@ from tests.server.processes import ServerProcess, configure, free_port, run_hold
 
 pytestmark = pytest.mark.slow
 
+REMOVED = 530
 FOREIGN_KEYS = ["61" * 33, "62" * 33, "63" * 33]
 
 
@@ -69,6 +70,9 @@ class Machine:
         assert (ran.returncode, ran.stdout) == (2, "")
         return ran.stderr
 
+    def health(self) -> int:
+        return requests.get(f"{self.url}/v1/sys/health", timeout=5).status_code
+
     def seal_status(self) -> dict[str, Any]:
         status: dict[str, Any] = json.loads(self.run("-format=json", "status").stdout)
         return status
@@ -120,6 +124,14 @@ class Machines:
         wait(self.two.has_challenge)
         self.two.unseal(self.keys[2:])
         self.three.unseal(self.keys[1:4])
+        wait(self.are_together)
+
+    def let_in_anew(self, machine: Machine, member: Machine) -> None:
+        """Let a machine that was removed join again, without the data that it had."""
+        machine.replace()
+        machine.told("operator", "raft", "join", member.url)
+        shown = [machine.run("operator", "unseal", key).stdout for key in self.keys[:3]]
+        assert ["let in" in text for text in shown] == [False, False, True]
         wait(self.are_together)
 
     def are_together(self) -> bool:
@@ -222,15 +234,43 @@ def test_a_member_is_removed_and_a_new_machine_takes_its_name(machines: Machines
     leader.told("operator", "raft", "remove-peer", removed.name)
 
     assert sorted(leader.members()) == others
+    wait(lambda: removed.health() == REMOVED)
     refusal = removed.refused("operator", "raft", "join", leader.url)
-    assert "belongs to a cluster already" in refusal
-    assert "nothing was done" in removed.refused("kv", "get", "kv/shared")
+    assert "delete its data directory first" in refusal
+    assert "was removed from its cluster" in removed.refused("kv", "get", "kv/shared")
+    assert removed.seal_status()["removed_from_cluster"] is True
+    assert "Removed From Cluster    true\n" in removed.run("status").stdout
 
-    removed.replace()
-    removed.told("operator", "raft", "join", leader.url)
-    shown = [removed.run("operator", "unseal", key).stdout for key in machines.keys[:3]]
-    assert ["let in" in text for text in shown] == [False, False, True]
-    wait(machines.are_together)
+    machines.let_in_anew(removed, leader)
+
+
+def test_a_node_that_is_removed_while_it_is_down_finds_out(machines: Machines) -> None:
+    """Nobody opens it, and starting it again changes nothing."""
+    leader = machines.leader()
+    removed = machines.two if leader is machines.three else machines.three
+    removed.end()
+    leader.told("operator", "raft", "remove-peer", removed.name)
+    removed.start()
+    wait(lambda: removed.health() == REMOVED)
+    assert "was removed from its cluster" in removed.refused("operator", "unseal", machines.keys[0])
+
+    removed.end()
+    removed.start()
+    assert removed.health() == REMOVED
+    machines.let_in_anew(removed, leader)
+
+
+@pytest.mark.parametrize("leads", [False, True], ids=["a follower", "the leader"])
+def test_a_node_says_that_its_own_removal_is_done(machines: Machines, *, leads: bool) -> None:
+    leader = machines.leader()
+    removed = next(machine for machine in machines.all if (machine is leader) is leads)
+    removed.told("operator", "raft", "remove-peer", removed.name)
+
+    wait(lambda: removed.health() == REMOVED)
+    other = next(machine for machine in machines.all if machine is not removed)
+    wait(lambda: "leader" in other.members().values())
+    assert removed.name not in other.members()
+    machines.let_in_anew(removed, other)
 
 
 def test_a_machine_with_a_foreign_seal_stays_out(machines: Machines, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from core import effects
 from core.check import InvariantBroken
 from core.moment import NANOSECONDS_PER_SECOND
+from core.node.messages import Inquiry
 from core.request import Request, Response
 from sim.faults import LEADER, AnyFault, Crash, Pause, Stop
 from sim.host import ASK_CLUSTER_NS, Host
@@ -87,6 +88,38 @@ def test_who_was_seen_to_be_removed_is_not_heard() -> None:
 
     assert follower.removed == ("n1",)
     assert _deaf(running, follower)
+
+
+def test_who_was_seen_to_be_removed_is_told_so_and_remembers_it() -> None:
+    running = _at_rest()
+    world = running.world
+    teller, removed = world.hosts["n2"], world.hosts["n3"]
+    assert teller.node is not None
+    smaller = teller.node.raft.configuration.without("n3")
+    teller.carry_out([effects.AdmitPeers(smaller, ("n3",))])
+    removed.carry_out([effects.Send("n2", Inquiry())])
+    world.run(world.time_ns + SECOND)
+
+    assert removed.node is not None
+    assert removed.node.removed
+    removed.crash(Random(1), "keep")
+    removed.start()
+    assert removed.node.removed
+
+
+def test_who_is_down_or_paused_tells_nobody_anything() -> None:
+    running = _at_rest()
+    world = running.world
+    teller, removed = world.hosts["n2"], world.hosts["n3"]
+    assert teller.node is not None
+    assert removed.node is not None
+    smaller = teller.node.raft.configuration.without("n3")
+    teller.carry_out([effects.AdmitPeers(smaller, ("n3",))])
+    teller.pause(amid_turn=False)
+    removed.carry_out([effects.Send("n2", Inquiry())])
+    world.run(world.time_ns + SECOND)
+
+    assert not removed.node.removed
 
 
 def test_who_joins_again_is_heard_again() -> None:

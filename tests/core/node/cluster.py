@@ -16,7 +16,7 @@ from core import effects, events
 from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND, Now
 from core.node.info import NodeInfo
 from core.node.member import Node
-from core.node.messages import Message
+from core.node.messages import Message, Removed
 from core.request import Operation, Request, Response
 from core.settings import Settings
 from core.wal.recovery import recover
@@ -40,7 +40,7 @@ class Machine:
         unwritable: paths of audit files that can't be written to.
         reports: what an operator would find in its log.
         identities: the credentials that it was given.
-        removed: the members whose removal it has seen.
+        removed: whom it refuses, as it has seen them removed; itself perhaps among them.
         held: the answers of its disk and audit files of these types wait for `Cluster.release`.
     """
 
@@ -115,7 +115,7 @@ class Cluster:
             base_index=meta.index,
         )
         machine.node = Node(
-            machine.info,
+            msgspec.structs.replace(machine.info, removed=name in machine.removed),
             self.settings,
             machine.entropy,
             machine.disk.base,
@@ -208,7 +208,9 @@ class Cluster:
             case effects.IssueIdentity():
                 machine.identities.append(effect)
             case effects.AdmitPeers():
-                machine.removed += effect.removed
+                gone = (*machine.removed, *effect.removed)
+                members = effect.configuration.members
+                machine.removed = [node for node in gone if node not in members]
             case effects.Report():
                 machine.reports.append(effect.text)
             case effects.Halt():
@@ -223,7 +225,13 @@ class Cluster:
 
     def _send(self, sender: str, effect: effects.Send) -> None:
         self.sent.append((sender, effect.receiver, effect.message))
-        if (sender, effect.receiver) not in self.cut and effect.receiver in self.machines:
+        if (sender, effect.receiver) in self.cut or effect.receiver not in self.machines:
+            return
+        receiver = self.machines[effect.receiver]
+        if sender in receiver.removed:
+            if receiver.node is not None and (effect.receiver, sender) not in self.cut:
+                self.deliver(sender, events.Received(effect.receiver, Removed()), 2 * DELAY_NS)
+        else:
             for _ in range(self.copies):
                 self.deliver(effect.receiver, events.Received(sender, effect.message), DELAY_NS)
 
