@@ -27,6 +27,7 @@ from net import self_signed
 from net.durably import make_directory, write_durably
 from server.cannot_run import CannotRunError
 from server.ports import free_ports
+from server.reason import reason_of
 
 NODES_MAX: Final = 7
 PORT_DEFAULT: Final = 8200
@@ -109,7 +110,7 @@ class Layout:
             if self.authority_file is not None:
                 self._certify(self.authority_file, options.tls_names or ())
         except (OSError, ValueError) as error:
-            raise DevClusterError(f"{directory}: {error}") from None
+            raise DevClusterError(f"{directory}: {reason_of(error)}") from None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -134,7 +135,7 @@ class Layout:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
-            raise DevClusterError(f"{file}: {error}") from None
+            raise DevClusterError(f"{file}: {reason_of(error)}") from None
 
     def keep(self, keys: Keys) -> None:
         """Keep what opens it, readable by the owner alone.
@@ -146,7 +147,7 @@ class Layout:
         try:
             write_durably(file, msgspec.json.encode(keys))
         except OSError as error:
-            raise DevClusterError(f"{file}: {error.strerror}") from None
+            raise DevClusterError(f"{file}: {reason_of(error)}") from None
 
     def _lay_out(self, options: Options) -> list[Node]:
         numbers = range(1, options.count + 1)

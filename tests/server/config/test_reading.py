@@ -145,6 +145,11 @@ def test_every_key_at_once() -> None:
                 http_write_timeout_ns=5 * SECOND,
                 max_request_size=1024,
                 max_request_duration_ns=120 * SECOND,
+                places={
+                    "tls_cert_file": "1.hcl:29",
+                    "tls_key_file": "1.hcl:30",
+                    "tls_client_ca_file": "1.hcl:33",
+                },
             ),
         ),
         api_addr="https://vault.example.com",
