@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from core.moment import NANOSECONDS_PER_SECOND
+from server.config.report import Note
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error"]
 LogFormat = Literal["standard", "json"]
@@ -114,7 +115,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         default_lease_ttl_s: lease of what asks for none.
         max_lease_ttl_s: the longest lease; not less than the default.
         pid_file: where to write the number of the process; empty: nowhere.
-        warnings: `file:line: text` each, to be shown before the start.
+        warnings: what deserves attention and is to be told before the start.
     """
 
     storage: RaftStorage | InmemStorage
@@ -128,4 +129,4 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     default_lease_ttl_s: int = LEASE_TTL_S
     max_lease_ttl_s: int = LEASE_TTL_S
     pid_file: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 import requests
 
 from net.tls import read_certificates, read_identity
-from tests.server.processes import HOLDFAST, PATIENCE_S, wait
+from tests.server.processes import HOLDFAST, PATIENCE_S, PipedProcess, ending, wait
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +58,10 @@ def begin(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
-class DevCluster:
-    """`holdfast server -dev-cluster=…` on free ports, ready.
+class DevCluster(PipedProcess):
+    """`holdfast server -dev-cluster=…` on free ports, ready; its process is the parent.
 
     Attributes:
-        process: the parent.
         told: what it has printed.
         trusted: what a client is to verify by.
     """
@@ -69,9 +69,8 @@ class DevCluster:
     def __init__(self, directory: Path, *arguments: str) -> None:
         place = f"-dev-cluster-dir={directory / 'cluster'}"
         port = f"-dev-cluster-port={quiet_port()}"
-        self.process = begin(directory, port, "-format=json", place, *arguments)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        super().__init__(begin(directory, port, "-format=json", place, *arguments))
+        line = self.line()
         if not line:
             self.end()
             raise AssertionError((directory / "parent.log").read_text())
@@ -95,34 +94,14 @@ class DevCluster:
         except (OSError, hvac.exceptions.VaultError):
             return False
 
-    def stop(self) -> tuple[int, bytes]:
-        """Ask it to end; return its exit code and what else it has printed."""
-        self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, rest
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
 
 Start = Callable[..., DevCluster]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    clusters: list[DevCluster] = []
-
-    def begin_one(*arguments: str) -> DevCluster:
-        clusters.append(DevCluster(tmp_path, *arguments))
-        return clusters[-1]
-
-    yield begin_one
-    for cluster in clusters:
-        cluster.end()
+    with ending(partial(DevCluster, tmp_path)) as begin_one:
+        yield begin_one
 
 
 def kill(pid: int) -> None:
