@@ -89,14 +89,16 @@ class Layout:
     Attributes:
         directory: where it is.
         nodes: its nodes, in order.
+        added: the ids of those that were not there before.
         authority_file: PEM; whom clients are to trust. None without TLS.
     """
 
     def __init__(self, directory: Path, options: Options) -> None:
-        """Lay out a cluster, or find the one that is there, which keeps its ports.
+        """Lay out a cluster, or find the one that is there, which keeps its ports and may grow.
 
         Raises:
-            DevClusterError: another cluster is there, or a file can't be read or written.
+            DevClusterError: another or a larger cluster is there, two nodes would have the same
+                port, or a file can't be read or written.
         """
         self.directory = directory
         self.authority_file = None if options.tls_names is None else directory / "ca.pem"
@@ -150,25 +152,29 @@ class Layout:
             raise DevClusterError(f"{file}: {reason_of(error)}") from None
 
     def _lay_out(self, options: Options) -> list[Node]:
-        numbers = range(1, options.count + 1)
         known = {number: self._known(number) for number in range(1, NODES_MAX + 1)}
-        there = sum(address is not None for address in known.values())
+        there = max((number for number, addresses in known.items() if addresses), default=0)
         if there > options.count:
             raise DevClusterError(
-                f"{self.directory} has a cluster of {there} nodes: give -dev-cluster={there}"
+                f"{self.directory} has a cluster of {there} nodes: give -dev-cluster={there},"
+                f" or more for it to grow"
             )
         if options.port:
-            ports = [
-                options.port + PORT_STEP * number + role for number in numbers for role in (0, 1)
-            ]
+            ports = range(options.port, options.port + PORT_STEP * (options.count + 1), PORT_STEP)
+            pairs = [(port, port + 1) for port in ports[1:]]
         else:
-            ports = free_ports(HOST, 2 * options.count)
+            free = free_ports(HOST, 2 * options.count)
+            pairs = list(zip(free[::2], free[1::2], strict=True))
         scheme = "http" if self.authority_file is None else "https"
-        chosen = {
-            number: (f"{scheme}://{HOST}:{api}", f"https://{HOST}:{peers}")
-            for number, api, peers in zip(numbers, ports[::2], ports[1::2], strict=True)
-        }
-        return [self._node(number, *(known[number] or chosen[number])) for number in numbers]
+        nodes = [
+            self._node(
+                number, *(known[number] or (f"{scheme}://{HOST}:{api}", f"https://{HOST}:{peers}"))
+            )
+            for number, (api, peers) in enumerate(pairs, 1)
+        ]
+        self.added = frozenset(node.id for number, node in enumerate(nodes, 1) if not known[number])
+        _check_ports(nodes)
+        return nodes
 
     def _node(self, number: int, api_addr: str, cluster_addr: str) -> Node:
         name = f"node-{number}"
@@ -198,12 +204,18 @@ class Layout:
             "address": node.api_addr.partition("://")[2],
             "cluster_address": node.cluster_addr.partition("://")[2],
         }
-        first = self.nodes[0]
-        if node is not first:
-            join = {"leader_api_addr": first.api_addr}
-            if self.authority_file is not None:
-                join["leader_ca_cert_file"] = str(self.authority_file)
-            storage["retry_join"] = [join]
+        # The first begins the cluster; one that comes later may find it without the first.
+        if node is not self.nodes[0]:
+            trusted = (
+                {}
+                if self.authority_file is None
+                else {"leader_ca_cert_file": str(self.authority_file)}
+            )
+            storage["retry_join"] = [
+                {"leader_api_addr": other.api_addr, **trusted}
+                for other in self.nodes
+                if other is not node
+            ]
         if self.authority_file is None:
             listener["tls_disable"] = True
         else:
@@ -227,6 +239,19 @@ def _check_place(directory: Path) -> None:
     """Refuse a directory of somebody else, whom making it private would lock out."""
     if directory.exists() and any(directory.iterdir()) and not any(directory.glob("node-*")):
         raise DevClusterError(f"{directory} holds something else than a dev cluster")
+
+
+def _check_ports(nodes: Sequence[Node]) -> None:
+    """Refuse nodes of which one would take the place of another."""
+    owners: dict[str, str] = {}
+    for node in nodes:
+        for url in (node.api_addr, node.cluster_addr):
+            port = url.rpartition(":")[2]
+            owner = owners.setdefault(port, node.id)
+            if owner != node.id:
+                raise DevClusterError(
+                    f"{node.id} would have port {port} of {owner}: give another -dev-cluster-port"
+                )
 
 
 def _tls_files(node: Node) -> tuple[Path, Path]:

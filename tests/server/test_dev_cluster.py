@@ -253,6 +253,30 @@ def test_a_removed_member_does_not_keep_the_others(start: Start) -> None:
     assert {"b": "c"} == value_of(again.client(1), "a")
 
 
+def test_a_cluster_grows_with_a_later_start(start: Start, tmp_path: Path) -> None:
+    """What was there stays; who is new has a vote once it is ready. It does not shrink so."""
+    cluster = start("-dev-cluster=1")
+    cluster.client(0).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+    cluster.stop()
+    grown = start("-dev-cluster=3")
+    read = grown.client(1).read("sys/storage/raft/configuration")
+    values = [value_of(grown.client(number), "a") for number in range(3)]
+    grown.stop()
+    smaller = begin(tmp_path, "-dev-cluster=2", f"-dev-cluster-dir={tmp_path / 'cluster'}")
+    said, _ = smaller.communicate(timeout=PATIENCE_S)
+
+    assert [("node-1", True), ("node-2", True), ("node-3", True)] == [
+        (server["node_id"], server["voter"]) for server in read["data"]["config"]["servers"]
+    ]
+    assert [{"b": "c"}] * 3 == values
+    assert (cluster.told["root_token"], cluster.told["nodes"][0]["api_addr"]) == (
+        grown.told["root_token"],
+        grown.told["nodes"][0]["api_addr"],
+    )
+    assert (1, b"") == (smaller.returncode, said)
+    assert "has a cluster of 3 nodes: give -dev-cluster=3" in (tmp_path / "parent.log").read_text()
+
+
 def test_the_nodes_end_with_their_parent(start: Start) -> None:
     """Even if it is killed."""
     cluster = start("-dev-cluster=3")

@@ -82,10 +82,40 @@ def test_a_cluster_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_cluster_may_grow(tmp_path: Path) -> None:
-    before = Layout(tmp_path, Options(count=1, port=0)).nodes
-    after = Layout(tmp_path, Options(count=2, port=8200)).nodes
+    """Who is new can join by any of the others: the first may have been removed."""
+    before = Layout(tmp_path, Options(count=2, port=8000))
+    after = Layout(tmp_path, Options(count=3, port=8200))
+    storage = configuration(after, 2).storage
 
-    assert [*before, "http://127.0.0.1:8220"] == [after[0], after[1].api_addr]
+    assert [*before.nodes, "http://127.0.0.1:8230"] == [*after.nodes[:2], after.nodes[2].api_addr]
+    assert ({"node-1", "node-2"}, {"node-3"}) == (before.added, after.added)
+    assert isinstance(storage, RaftStorage)
+    assert ["http://127.0.0.1:8010", "http://127.0.0.1:8020"] == [
+        each.leader_api_addr for each in storage.retry_join
+    ]
+    assert frozenset() == Layout(tmp_path, Options(count=3)).added
+
+
+@pytest.mark.parametrize("port", [8189, 8190, 8191])
+def test_who_is_new_does_not_take_the_place_of_another(tmp_path: Path, port: int) -> None:
+    Layout(tmp_path, Options(count=1, port=8200))
+    taken = 8210 if port < 8191 else 8211
+
+    with pytest.raises(
+        DevClusterError,
+        match=f"node-2 would have port {taken} of node-1: give another -dev-cluster-port",
+    ):
+        Layout(tmp_path, Options(count=2, port=port))
+    assert not (tmp_path / "node-2.json").exists()
+
+
+def test_a_cluster_with_a_gap_is_as_large_as_its_last_node_says(tmp_path: Path) -> None:
+    Layout(tmp_path, Options(count=3))
+    (tmp_path / "node-2.json").unlink()
+
+    with pytest.raises(DevClusterError, match="has a cluster of 3 nodes"):
+        Layout(tmp_path, Options(count=2))
+    assert {"node-2"} == Layout(tmp_path, Options(count=3)).added
 
 
 def test_a_cluster_that_was_moved_knows_its_new_place(tmp_path: Path) -> None:
@@ -100,7 +130,11 @@ def test_a_cluster_that_was_moved_knows_its_new_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
-        (Options(count=3), Options(count=1), "a cluster of 3 nodes: give -dev-cluster=3"),
+        (
+            Options(count=3),
+            Options(count=2),
+            "a cluster of 3 nodes: give -dev-cluster=3, or more for it to grow",
+        ),
         (Options(count=1), Options(count=1, tls_names=()), "was made without -dev-tls"),
         (Options(count=1, tls_names=()), Options(count=1), "was made with -dev-tls"),
     ],
