@@ -23,7 +23,7 @@ import httpx
 import trio
 
 from server.config.configuration import LogLevel
-from server.dev_layout import DevClusterError, Keys, Layout, Node, Options
+from server.dev_layout import DevClusterError, Keys, Layout, Node, Options, locked
 from server.ports import is_free
 from server.shell import export_lines
 
@@ -310,8 +310,9 @@ def run(directory: Path | None, options: Options, log_level: LogLevel | None, fo
         if directory is None:
             temporary = tempfile.TemporaryDirectory(prefix="holdfast-")
             directory = Path(stack.enter_context(temporary))
+        # Before anything is laid out: who runs there would find other files than its own.
+        stack.enter_context(locked(directory))
         layout = Layout(directory, options)
-        stack.enter_context(layout.locked())
         trio.run(DevCluster(layout, log_level).run, announce)
 
 

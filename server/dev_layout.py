@@ -35,6 +35,7 @@ PORT_STEP: Final = 10
 
 HOST: Final = "127.0.0.1"
 _NAMES: Final = ("localhost", HOST)
+_LOCK: Final = "lock"
 
 
 class DevClusterError(CannotRunError):
@@ -83,6 +84,27 @@ class Keys(msgspec.Struct, frozen=True):
     unseal_keys: list[str]
 
 
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make a directory for a dev cluster, unless it is there, and keep others from it.
+
+    Raises:
+        DevClusterError: a dev cluster runs there, somebody else has it, or it can't be made.
+    """
+    try:
+        _check_place(directory)
+        make_directory(directory)
+        lock = (directory / _LOCK).open("wb")
+    except OSError as error:
+        raise DevClusterError(f"{directory}: {reason_of(error)}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DevClusterError(f"a dev cluster runs in {directory} already") from None
+        yield
+
+
 class Layout:
     """A directory with a dev cluster.
 
@@ -96,6 +118,10 @@ class Layout:
     def __init__(self, directory: Path, options: Options) -> None:
         """Lay out a cluster, or find the one that is there, which keeps its ports and may grow.
 
+        Args:
+            directory: where; it is `locked`.
+            options: what the cluster is to be like.
+
         Raises:
             DevClusterError: another or a larger cluster is there, two nodes would have the same
                 port, or a file can't be read or written.
@@ -103,8 +129,6 @@ class Layout:
         self.directory = directory
         self.authority_file = None if options.tls_names is None else directory / "ca.pem"
         try:
-            _check_place(directory)
-            make_directory(directory)
             self.nodes = self._lay_out(options)
             for node in self.nodes:
                 text = json.dumps(self._configuration(node), indent=2)
@@ -113,20 +137,6 @@ class Layout:
                 self._certify(self.authority_file, options.tls_names or ())
         except (OSError, ValueError) as error:
             raise DevClusterError(f"{directory}: {reason_of(error)}") from None
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep the directory from other dev clusters.
-
-        Raises:
-            DevClusterError: one runs there already.
-        """
-        with (self.directory / "lock").open("wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DevClusterError(f"a dev cluster runs in {self.directory} already") from None
-            yield
 
     @property
     def keys(self) -> Keys | None:
@@ -237,7 +247,8 @@ class Layout:
 
 def _check_place(directory: Path) -> None:
     """Refuse a directory of somebody else, whom making it private would lock out."""
-    if directory.exists() and any(directory.iterdir()) and not any(directory.glob("node-*")):
+    names = [file.name for file in directory.iterdir()] if directory.exists() else []
+    if names not in ([], [_LOCK]) and not any(name.startswith("node-") for name in names):
         raise DevClusterError(f"{directory} holds something else than a dev cluster")
 
 
