@@ -12,6 +12,9 @@ NANOSECONDS_PER_MICROSECOND: Final = 1_000
 NANOSECONDS_PER_MILLISECOND: Final = 1_000_000
 NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 
+NEVER: Final = 1 << 62
+"""A deadline that does not come."""
+
 
 class Now(msgspec.Struct, frozen=True, gc=False):
     """One reading of both clocks of a node.

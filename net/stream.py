@@ -5,6 +5,7 @@ now. `TransportStream` makes a trio stream of one, for whoever wants to wait: Hy
 peer transport. Neither knows what the bytes mean.
 """
 
+import contextlib
 import socket
 from typing import Final, Protocol
 
@@ -16,6 +17,10 @@ RECEIVE_BYTES_MAX: Final = 16 << 10
 
 class HandshakeError(Exception):
     """The two sides did not come together."""
+
+
+class NoTlsError(HandshakeError):
+    """The other side does not speak TLS at all."""
 
 
 class Transport(Protocol):
@@ -50,6 +55,10 @@ class Transport(Protocol):
         Raises:
             OSError: the connection is gone.
         """
+        ...
+
+    def finish(self) -> None:
+        """Tell the other side that nothing more comes; only `discard` and `close` may follow."""
         ...
 
     def close(self) -> None:
@@ -92,9 +101,24 @@ class PlainTransport:
         except BlockingIOError:
             return 0
 
+    def finish(self) -> None:
+        """See `Transport.finish`."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """See `Transport.close`."""
         self.socket.close()
+
+
+def discard(connected: socket.socket) -> int | None:
+    """Throw away what has arrived; return its size, 0 at the end, None if nothing has."""
+    try:
+        return len(connected.recv(RECEIVE_BYTES_MAX))
+    except BlockingIOError:
+        return None
+    except OSError:
+        return 0
 
 
 class TransportStream(trio.abc.Stream):

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from net.stream import RECEIVE_BYTES_MAX, HandshakeError
+from net.stream import RECEIVE_BYTES_MAX, HandshakeError, NoTlsError
 
 Version = Literal["tls12", "tls13"]
 
@@ -34,6 +34,9 @@ _VERSIONS: Final[dict[Version, int]] = {
 # Forward secrecy and authenticated encryption only; HTTP/2 asks for the same (RFC 9113, 9.2.2).
 _TLS12_CIPHERS: Final = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 _SESSION_ID: Final = b"holdfast"
+# What OpenSSL says of a first record that is none. It sends no alert then: who speaks no TLS would
+# not understand it.
+_NO_TLS: Final = frozenset({"http request", "https proxy request", "wrong version number"})
 
 
 class TlsError(Exception):
@@ -115,7 +118,9 @@ class TlsTransport:
             self.wants_write = True
             return False
         except SSL.Error as error:
-            raise HandshakeError(_reason(error)) from error
+            reason = _reason(error)
+            kind = NoTlsError if reason in _NO_TLS else HandshakeError
+            raise kind(reason) from error
         return True
 
     def receive(self) -> bytes | None:
@@ -143,6 +148,13 @@ class TlsTransport:
         except SSL.Error as error:
             raise ConnectionResetError(_reason(error)) from error
         return sent
+
+    def finish(self) -> None:
+        """See `Transport.finish`."""
+        with contextlib.suppress(SSL.Error):
+            self._tls.shutdown()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """See `Transport.close`; tells the other side if it can be told at once."""

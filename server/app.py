@@ -1,4 +1,4 @@
-"""The ASGI application: what Hypercorn serves for connections that have left the thin lane.
+"""The ASGI application: what Hypercorn serves of all that the thin lane does not.
 
 It owns the way between ASGI and the one entry of both lanes (`net.http.requests`). It must not
 know how a request is answered.
@@ -9,13 +9,11 @@ from typing import Final
 import trio
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocketClose
 
 from core.request import Request, Response
 from net.http.application import Application, answer
+from net.http.judgement import HEAD_TOO_LARGE
 from net.http.requests import (
-    FRAMED_TWICE,
-    HEAD_TOO_LARGE,
     TIMED_OUT,
     TOO_LARGE,
     Client,
@@ -23,14 +21,14 @@ from net.http.requests import (
     merge_lines,
     read_fields,
 )
-from net.http.responses import header_lines
+from net.http.responses import send_response
 from net.http.settings import HEAD_BYTES_MAX, ListenerSettings
 
 DISCARDED_BYTES_MAX: Final = 64 << 20
 """How much of a body that is too large is read on; a client that sends is deaf for answers."""
 
 
-_LAST_ANSWERS: Final = (FRAMED_TWICE, HEAD_TOO_LARGE, TIMED_OUT, TOO_LARGE)
+_LAST_ANSWERS: Final = (TIMED_OUT, TOO_LARGE)
 """After these nothing more is taken from a client: where its next request begins is not certain."""
 
 _LINE_OVERHEAD_BYTES: Final = len(b": \r\n")
@@ -57,21 +55,12 @@ class _Entry:
         self._read_s = settings.timeouts.read_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await WebSocketClose()(scope, receive, send)
-            return
         try:
             response = await self._answer(scope, receive)
         except _ClientGoneError:
             return
-        lines = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in header_lines(response)
-        ]
-        if response in _LAST_ANSWERS and scope["http_version"] != "2":
-            lines.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": response.status, "headers": lines})
-        await send({"type": "http.response.body", "body": response.body})
+        close = response in _LAST_ANSWERS and scope["http_version"] != "2"
+        await send_response(send, response, close=close)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
         headers = merge_lines(scope["headers"])
@@ -83,9 +72,8 @@ class _Entry:
             return TIMED_OUT
         if body is None:
             return TOO_LARGE
-        refused = _refused(scope, headers)
-        if refused is not None:
-            return refused
+        if _has_long_header(scope):
+            return HEAD_TOO_LARGE
         query = scope["query_string"]
         entered = enter(
             scope["method"].encode("ascii"),
@@ -124,15 +112,10 @@ class _Entry:
         return b"".join(chunks) if size <= self._body_bytes_max else None
 
 
-def _refused(scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
-    """Return the answer to a request whose header is not taken, or None if it may go on.
+def _has_long_header(scope: Scope) -> bool:
+    """Tell whether a header is too long; of HTTP/1 none is that comes here.
 
-    Hypercorn bounds a header only as long as it is not complete. Whoever frames a body in two
-    ways wants two servers to disagree on where it ends (RFC 9112, section 6.1).
+    h2 bounds what it keeps of a header by counting 32 bytes more for each line.
     """
     lengths = (len(name) + len(value) + _LINE_OVERHEAD_BYTES for name, value in scope["headers"])
-    if len(scope["raw_path"]) + len(scope["query_string"]) + sum(lengths) > HEAD_BYTES_MAX:
-        return HEAD_TOO_LARGE
-    if b"content-length" in headers and b"transfer-encoding" in headers:
-        return FRAMED_TWICE
-    return None
+    return len(scope["raw_path"]) + len(scope["query_string"]) + sum(lengths) > HEAD_BYTES_MAX

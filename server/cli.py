@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import click
 
 from server.flags import Group
+from server.loading import loading
 
 EXIT_FAULT: Final = 1
 """The command line is wrong, or was interrupted."""
@@ -64,7 +65,8 @@ class Root(Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = getattr(import_module(entry.module), entry.attribute)
+        with loading():
+            command: click.Command = getattr(import_module(entry.module), entry.attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,7 +3,7 @@
 Owns what a rotten record does. Must not know when a change becomes durable: the disk says so.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 from core.store import memory_base
@@ -35,7 +35,8 @@ class PinnedMemoryBase:
         Raises:
             BaseDamaged: a record is rotten.
         """
-        return _sound(self._pinned.iterate(start), self._rotten)
+        records = self._pinned.iterate(start)
+        return _sound(records, self._rotten) if self._rotten else records
 
     def close(self) -> None:
         """Let it go."""
@@ -56,6 +57,11 @@ class MemoryBase:
         self._rotten: frozenset[bytes] = frozenset()
         self.meta = self._base.meta
 
+    @property
+    def values(self) -> Mapping[bytes, bytes]:
+        """All that it holds, what is rotten as it was before; to be looked at only."""
+        return self._base.values
+
     def get(self, key: bytes) -> bytes | None:
         """Return the value at `key`, or None.
 
@@ -72,7 +78,8 @@ class MemoryBase:
         Raises:
             BaseDamaged: a record is rotten.
         """
-        return _sound(self._base.iterate(start, stop), self._rotten)
+        records = self._base.iterate(start, stop)
+        return _sound(records, self._rotten) if self._rotten else records
 
     def pin(self) -> PinnedMemoryBase:
         """Return this base as it is now."""
@@ -94,7 +101,7 @@ class MemoryBase:
 
     def rot(self, random: Random) -> None:
         """Damage one record, if there is any: to read it raises, as its checksum would."""
-        keys = [key for key, _ in self._base.pin().iterate(b"")]
+        keys = sorted(self._base.values)
         if keys:
             self._rotten |= {random.choice(keys)}
 
@@ -106,7 +113,7 @@ def _sound(
     records: Iterator[tuple[bytes, bytes]], rotten: frozenset[bytes]
 ) -> Iterator[tuple[bytes, bytes]]:
     for key, value in records:
-        if rotten and key in rotten:
+        if key in rotten:
             raise _damage(key)
         yield key, value
 

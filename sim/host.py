@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from core import effects, events
 from core.check import InvariantBroken, check
 from core.entropy import Entropy
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.info import NodeInfo
 from core.node.member import Node
-from core.raft.state import NEVER
 from core.request import Request, Response
 from core.settings import Settings
 from core.wal.recovery import recover
@@ -57,6 +56,7 @@ class Host:
     __slots__ = (
         "_amid_turn",
         "_appended",
+        "_deadline_ns",
         "_entropy",
         "_handlers",
         "_held",
@@ -104,7 +104,7 @@ class Host:
         self._held: list[effects.Effect] | None = None
         self._appended: list[events.Event] = []
         self._waiting: list[events.Event] = []
-        self._timer_ns = NEVER
+        self._deadline_ns = self._timer_ns = NEVER
         self.work = DiskWork(world, self)
         self._handlers: dict[type, Callable[[Any], None]] = {
             effects.Answer: self._answer,
@@ -128,7 +128,7 @@ class Host:
         """Recover from the disk and begin to run."""
         world = self._world
         self.lives += 1
-        self._timer_ns = NEVER
+        self._deadline_ns = self._timer_ns = NEVER
         meta = self.disk.base.meta
         recovered = recover(
             self.disk.segments(),
@@ -233,14 +233,13 @@ class Host:
         """Take a turn because its time has come, unless it was put off or brought forward."""
         if life != self.lives or timer_ns != self._timer_ns or self.node is None:
             return
-        self._timer_ns = NEVER
+        self._deadline_ns = self._timer_ns = NEVER
         if self._paused and not self._amid_turn:
             return
-        due_ns = self.clock.time_ns(self.node.deadline_ns)
-        if due_ns <= self._world.time_ns:
+        if self.clock.time_ns(self.node.deadline_ns) <= self._world.time_ns:
             self.turn([])
         else:
-            self._schedule(due_ns)
+            self._schedule()
 
     def turn(self, taken: list[events.Event]) -> None:
         """Take one turn and carry out what comes of it."""
@@ -263,9 +262,8 @@ class Host:
                 world.changed(self, node)
             if not taken:
                 break
-        due_ns = self.clock.time_ns(node.deadline_ns)
-        if due_ns < self._timer_ns:
-            self._schedule(due_ns)
+        if node.deadline_ns < self._deadline_ns:
+            self._schedule()
 
     def carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
         """Carry out effects; return what they lead to at once."""
@@ -284,11 +282,14 @@ class Host:
     def reschedule(self) -> None:
         """Look at the deadline anew: the clock runs at another rate now."""
         if self.node is not None:
-            self._schedule(self.clock.time_ns(self.node.deadline_ns))
+            self._schedule()
 
-    def _schedule(self, due_ns: int) -> None:
+    def _schedule(self) -> None:
+        """Wake up at the node's deadline, if it puts none off before."""
+        assert self.node is not None
         world = self._world
-        self._timer_ns = max(due_ns, world.time_ns + 1)
+        self._deadline_ns = self.node.deadline_ns
+        self._timer_ns = max(self.clock.time_ns(self._deadline_ns), world.time_ns + 1)
         world.at(self._timer_ns, self.wake, self.lives, self._timer_ns)
 
     # -- effects ----------------------------------------------------------------------------

@@ -149,7 +149,7 @@ MUTANTS: Final = (
         "what a use-limited token opens is answered before its use is committed",
         (
             Substitution(
-                "core.node.serving",
+                "core.node.executing",
                 "self._await_commit(waiting, outcome, index, wrote=bool(writes))",
                 "self._await_commit(\n"
                 "            waiting, outcome, index if waiting.plan.writes else 0, wrote=True\n"
@@ -235,8 +235,9 @@ MUTANTS: Final = (
         "what only looked on is answered by a leader that may have been deposed",
         (
             Substitution(
-                "core.node.serving",
-                "elif outcome.action is None and not self._holds_lease():",
+                "core.node.executing",
+                "elif outcome.action is None and not reads.holds_lease("
+                "self._raft, self._now.monotonic_ns):",
                 "elif False:",
             ),
         ),
@@ -284,8 +285,7 @@ MUTANTS: Final = (
                 "        is_configuration = entry.kind == KIND_CONFIGURATION\n",
                 "        is_configuration = entry.kind == KIND_CONFIGURATION\n"
                 "        if is_configuration:\n"
-                "            decoded = snapshot.replication.decode(entry.data)\n"
-                "            self._raft.adopt_configuration(decoded, entry.index)\n",
+                "            self._raft.adopt_configuration(decode(entry.data), entry.index)\n",
             ),
         ),
     ),

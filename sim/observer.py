@@ -34,8 +34,8 @@ class Observer(Protocol):
         """A member has crashed."""
         ...
 
-    def sent(self, world: World, host: Host, receiver: str, message: Message, data: bytes) -> None:
-        """A member sends a message, which is encoded as `data`."""
+    def sent(self, world: World, host: Host, receiver: str, message: Message) -> None:
+        """A member sends a message."""
         ...
 
     def wrote(self, world: World, host: Host, data: bytes) -> None:

@@ -32,6 +32,10 @@ path "auth/token/create" { capabilities = ["create", "update"] }
 path "auth/token/create-orphan" { capabilities = ["create", "update", "sudo"] }
 """
 
+TOKEN: Final[dict[str, Any]] = {"policies": [POLICY_NAME], "no_default_policy": True}
+"""What every token of a client is asked for with; what `default` grants is of no use here, and each
+life of each member would compile it anew."""
+
 
 def encode(body: dict[str, Any]) -> bytes:
     """Return a request's body."""
@@ -182,7 +186,7 @@ class Operators:
         if self.audited:
             options = {"file_path": "/audit"}
             steps.append(("sys/audit/file", {"type": "file", "options": options}))
-        steps.append(("auth/token/create", {"policies": [POLICY_NAME]}))
+        steps.append(("auth/token/create", TOKEN))
         self._step(steps, None)
 
     def _step(self, steps: list[tuple[str, dict[str, Any]]], response: Response | None) -> None:

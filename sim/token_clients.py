@@ -10,7 +10,7 @@ from typing import Any, Final
 from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from core.request import Request, Response
 from sim.invariants.tokens import CREATE_ORPHAN_PATH, CREATE_PATH, REVOKE_PATH
-from sim.setup import POLICY_NAME, data_of, encode
+from sim.setup import TOKEN, data_of, encode
 from sim.world import World
 
 USES_MAX: Final = 4
@@ -79,8 +79,7 @@ class TokenClients:
         """Ask for many tokens at these machines, which others may leave behind."""
         if not self._root_token:
             return
-        body = encode({"policies": [POLICY_NAME]})
-        request = Request("update", CREATE_PATH, self._root_token, body)
+        request = Request("update", CREATE_PATH, self._root_token, encode(TOKEN))
         for _ in range(CROWD):
             self._ask(request, self._random.choice(machines), lambda _response: None)
 
@@ -141,7 +140,7 @@ class TokenClients:
     ) -> None:
         """Ask for a token; `made` is given it."""
         path = CREATE_ORPHAN_PATH if orphan else CREATE_PATH
-        request = Request("update", path, parent, encode({"policies": [POLICY_NAME], **fields}))
+        request = Request("update", path, parent, encode(TOKEN | fields))
 
         def answered(response: Response) -> None:
             if response.status == _OK:

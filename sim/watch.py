@@ -33,7 +33,6 @@ class Watch:
         self._led = _overridden(invariants, "led")
         self._started = _overridden(invariants, "started")
         self._crashed = _overridden(invariants, "crashed")
-        self._encoded = _overridden(invariants, "encoded")
         self._wrote = _overridden(invariants, "wrote")
         self._synced = _overridden(invariants, "synced")
         self._based = _overridden(invariants, "based")
@@ -91,13 +90,10 @@ class Watch:
         for look in self._crashed:
             look(world, host)
 
-    def sent(self, world: World, host: Host, receiver: str, message: Message, data: bytes) -> None:
-        """Show a message to those who look at its kind, and its bytes to those who look at all."""
-        kind = type(message)
-        for look in self._sent.get(kind, ()):
+    def sent(self, world: World, host: Host, receiver: str, message: Message) -> None:
+        """Show a message to those who look at its kind."""
+        for look in self._sent.get(type(message), ()):
             look(world, host, receiver, message)
-        for look in self._encoded:
-            look(world, host, message, data)
 
     def wrote(self, world: World, host: Host, data: bytes) -> None:
         """Show the invariants what goes into a log."""

@@ -33,6 +33,7 @@ EVENTS_MAX: Final = 2_000_000
 """Events of one run; a run that needs more does not end by itself."""
 _UNHASHED_MAX: Final = 256
 """Messages and answers that wait to be hashed together, which costs less than one by one."""
+_TRACE_HASH_DIGITS: Final = 32
 _CLOCK_OFFSET_NS_MAX: Final = 1_000 * NANOSECONDS_PER_SECOND
 
 
@@ -136,7 +137,7 @@ class World:
         self._heap: list[tuple[int, int, Callable[[Any, Any], None], Any, Any]] = []
         self._sequence = 0
         self._questions: dict[int, Question] = {}
-        self._trace_hash = hashlib.blake2b(digest_size=16)
+        self._trace_hash = hashlib.sha256()
         self._unhashed: list[bytes] = []
         process = streams.stream("process")
         self._recodes = process.random() < RECODED_SHARE
@@ -186,7 +187,7 @@ class World:
         """
         host = self.members.get(receiver)
         encoded = encode_message(message)
-        self._look_at_message(self, source, receiver, message, encoded)
+        self._look_at_message(self, source, receiver, message)
         if host is None or not (source.certificate and host.certificate):
             return
         if receiver in source.removed:
@@ -310,7 +311,7 @@ class World:
         self._hash_all()
         final = self._trace_hash.copy()
         final.update(repr((self.time_ns, self._sequence, sorted(self.terms.items()))).encode())
-        return final.hexdigest()
+        return final.hexdigest()[:_TRACE_HASH_DIGITS]
 
     def _hash_all(self) -> None:
         self._trace_hash.update(b"".join(self._unhashed))

@@ -25,10 +25,9 @@ from core.effects import (
 from core.engines.call import RequestError
 from core.entropy import Entropy
 from core.events import ClusterAnswered
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.info import NodeInfo
 from core.raft.configuration import decode
-from core.raft.state import NEVER
 from core.request import Response
 from core.vault import authority, joining
 from core.vault.envelope import encode, failure
@@ -257,7 +256,7 @@ class Admission:
         """Ask a cluster again that could not look at a proof."""
         if now_ns >= self.deadline_ns:
             self.deadline_ns = NEVER
-            if self._attempt is not None:
+            if self._attempt is not None and self._attempt.unseal_key:
                 self._ask_again(self._attempt, effects)
 
     def _ask_again(self, attempt: _Attempt, effects: list[Effect]) -> None:

@@ -5,10 +5,13 @@ from typing import Final
 import msgspec
 
 from core.effects import Effect, Send
-from core.node.messages import Forward
+from core.moment import NEVER
+from core.node.messages import Forward, Forwarded
 from core.node.waiting import Waiting
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
+from core.request import Response
 from core.settings import Settings
+from core.vault import answers
 
 FORWARDED_BYTES_MAX: Final = 6 << 20
 """The longest body of a request, or of its answer, that is passed on between members. Whatever an
@@ -138,3 +141,18 @@ class SeenCalls:
             del seen[call]
             floor = call
         return floor
+
+
+def answer(waiting: Waiting, response: Response, *, audited: bool) -> Send:
+    """Return the answer to a request that another member has passed on."""
+    if len(response.body) > FORWARDED_BYTES_MAX:
+        response = answers.ANSWER_TOO_LARGE
+    return Send(waiting.peer, Forwarded(waiting.incarnation, waiting.call, response), audited)
+
+
+def decline(waiting: Waiting) -> Send:
+    """Hand a request back to the member that passed it on; it was not executed.
+
+    That member waits for the next leader as well as this node could, which may be stopping.
+    """
+    return Send(waiting.peer, Forwarded(waiting.incarnation, waiting.call, None))

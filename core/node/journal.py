@@ -9,9 +9,10 @@ from typing import Final
 import msgspec
 
 from core.effects import DropSegments, Effect, PrepareSegment, WriteLog
+from core.moment import NEVER
 from core.raft import dispatch
 from core.raft.entry import KIND_WRITES, Entry
-from core.raft.state import NEVER, Outgoing, Raft
+from core.raft.state import Outgoing, Raft
 from core.wal.writer import BATCH_BYTES_MAX, WalFull, Writer
 
 ROOM_MIN_BYTES: Final = 4 << 10
@@ -125,8 +126,6 @@ class Journal:
         if self.held:
             gathered = [*self.held, *gathered]
             self.held = []
-        elif not gathered:
-            return gathered
         raft.outbox = []
         ready: list[Outgoing] = []
         for outgoing in gathered:

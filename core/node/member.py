@@ -14,6 +14,7 @@ from core.entropy import Entropy
 from core.moment import Now
 from core.node.administration import Administration, step_down
 from core.node.custody import Custody
+from core.node.executing import Executing
 from core.node.info import NodeInfo
 from core.node.journal import Journal
 from core.node.messages import Forward, Forwarded
@@ -48,6 +49,7 @@ class Node:
         "_begun",
         "_custody",
         "_effects",
+        "_executing",
         "_halted",
         "_journal",
         "_leader",
@@ -89,14 +91,21 @@ class Node:
         self._journal = Journal(recovered.writer, settings.store.retry_ns)
         self._custody = Custody(info, self.raft, self.store, settings, entropy)
         self._administration = Administration(self.raft)
-        incarnation = int.from_bytes(entropy.random_bytes(7), "big")
-        self._serving = Serving(
+        self._executing = Executing(
             self.raft,
             self.store,
             self._journal,
             self._custody,
             settings,
             self._administration.act,
+        )
+        incarnation = int.from_bytes(entropy.random_bytes(7), "big")
+        self._serving = Serving(
+            self.raft,
+            self.store,
+            self._custody,
+            self._executing,
+            settings,
             incarnation,
         )
         self._upkeep = Upkeep(self.raft, self.store, self._journal, settings.store)
@@ -128,6 +137,7 @@ class Node:
             raft = self.raft
             if raft.leadership is not None:
                 raft.wall(now.wall_ns)
+            self._executing.begin_turn(now, effects)
             self._serving.begin_turn(now, effects)
             self._quiet = self._begun
             for event in taken:
@@ -135,7 +145,7 @@ class Node:
             if self._quiet and (now.monotonic_ns < self.deadline_ns or not self._is_due(now)):
                 if raft.outbox:
                     self._release(now, effects)
-                self._serving.end_turn()
+                self._executing.end_turn()
             else:
                 self._begun = True
                 self._end_turn(now, effects)
@@ -152,14 +162,17 @@ class Node:
 
     def _next_due_ns(self) -> int:
         upkeep = self._upkeep
-        return min(
-            self.raft.deadline_ns,
+        due_ns = self.raft.deadline_ns
+        for other_ns in (
             self._serving.deadline_ns,
             self._journal.due_ns,
             upkeep.sweep_due_ns,
             upkeep.retry_due_ns,
             self._custody.admission.deadline_ns,
-        )
+        ):
+            if other_ns < due_ns:
+                due_ns = other_ns
+        return due_ns
 
     @property
     def leads(self) -> bool:
@@ -175,10 +188,10 @@ class Node:
 
     def _received(self, event: events.Received) -> None:
         message = event.message
-        if isinstance(message, Forward):
+        if type(message) is Forward:
             self._quiet = False
             self._serving.take_forward(event.sender, message)
-        elif isinstance(message, Forwarded):
+        elif type(message) is Forwarded:
             self._quiet = False
             self._serving.take_forwarded(message)
         elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):
@@ -293,7 +306,7 @@ class Node:
         if removed or raft.configuration is not self._admitted:
             self._admitted = raft.configuration
             effects.append(AdmitPeers(raft.configuration, removed))
-        serving.end_turn()
+        self._executing.end_turn()
 
     def _release(self, now: Now, effects: list[Effect]) -> None:
         """Send what may leave by now; a candidate's own vote comes back to it at once."""
@@ -314,7 +327,7 @@ class Node:
             transaction = Transaction(self.store)
             vault.sweep(transaction, self.raft.wall_ns)
             if transaction.writes:
-                self._serving.propose(transaction.writes)
+                self._executing.propose(transaction.writes)
         self._step_down_if_stalled(now_ns, effects)
 
     def _step_down_if_stalled(self, now_ns: int, effects: list[Effect]) -> None:
@@ -336,7 +349,7 @@ class Node:
             store.apply(entry.index, writes)
             self._upkeep.applied(entry)
             self._custody.follow_keys()
-            self._serving.applied(entry)
+            self._executing.applied(entry)
         self._custody.open_if_possible(now, effects)
 
     def _notice_leader(self, now: Now, effects: list[Effect]) -> None:

@@ -1,11 +1,14 @@
 """What members of a cluster say to each other, consensus and forwarding alike."""
 
+from typing import final
+
 import msgspec
 
 from core.raft.messages import RaftMessage
 from core.request import Request, Response
 
 
+@final
 class Forward(msgspec.Struct, frozen=True, array_like=True, tag=20):
     """A member passes a client's request on to the leader.
 
@@ -23,6 +26,7 @@ class Forward(msgspec.Struct, frozen=True, array_like=True, tag=20):
     request: Request
 
 
+@final
 class Forwarded(msgspec.Struct, frozen=True, array_like=True, tag=21):
     """The answer to a `Forward`.
 

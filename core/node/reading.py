@@ -5,10 +5,11 @@ gathers. A confirmed batch waits until the state has been applied up to its inde
 """
 
 from core.effects import Effect, Send
+from core.moment import NEVER
 from core.node.waiting import ReadBatch, Waiting
 from core.raft import reads
 from core.raft.messages import ReadIndexRequest
-from core.raft.state import NEVER, ConfirmedRead, Raft
+from core.raft.state import ConfirmedRead, Raft
 from core.settings import Settings
 
 

@@ -8,12 +8,12 @@ from typing import Final
 
 from core.check import check
 from core.effects import Effect, FlushBase, ReplaceBase, Report, StageSnapshot
-from core.moment import NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_SECOND, NEVER
 from core.node.journal import Journal
 from core.raft import membership, snapshot
 from core.raft.configuration import decode
 from core.raft.entry import KIND_CONFIGURATION, Entry
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
 from core.settings import StoreSettings
 from core.store.base import BaseMeta
 from core.store.memtable import Memtable
@@ -206,5 +206,5 @@ class Upkeep:
         """Try a refused flush again."""
         if now_ns >= self.retry_due_ns:
             self.retry_due_ns = NEVER
-            if self._flushing is not None:
-                effects.append(FlushBase(*self._flushing))
+            assert self._flushing is not None  # nothing ends a refused flush but its success
+            effects.append(FlushBase(*self._flushing))

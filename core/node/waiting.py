@@ -4,7 +4,7 @@ from collections import deque
 
 import msgspec
 
-from core.raft.state import NEVER
+from core.moment import NEVER
 from core.request import Request
 from core.vault.outcome import Outcome
 from core.vault.plan import Plan

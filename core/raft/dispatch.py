@@ -7,7 +7,7 @@ change a `Raft`; what came of it stands in its outbox, log, commit index and con
 from collections.abc import Callable
 from typing import Any, Final
 
-from core.raft import election, reads, replication, snapshot, transfer
+from core.raft import contact, election, reads, replication, snapshot, transfer
 from core.raft.messages import (
     AppendRequest,
     AppendResponse,
@@ -38,7 +38,7 @@ _HANDLERS: Final[dict[tuple[Role, type], Handler]] = {
     **{(role, SnapshotRequest): snapshot.on_snapshot_request for role in Role},
     (_LEADER, SnapshotResponse): snapshot.on_snapshot_response,
     **{
-        (role, response): replication.on_late_response
+        (role, response): contact.on_late_response
         for role in Role
         if role is not _LEADER
         for response in (AppendResponse, SnapshotResponse)

@@ -2,8 +2,9 @@
 
 from core.raft import quorum, replication
 from core.raft.entry import KIND_EMPTY
+from core.raft.leadership import Leadership
 from core.raft.messages import VoteRequest, VoteResponse
-from core.raft.state import Leadership, Raft, Role
+from core.raft.state import Raft, Role
 
 
 def campaign(raft: Raft, now_ns: int, *, pre: bool, transfer: bool) -> None:

@@ -124,7 +124,8 @@ class Log:
         if index > self.stable_index and self.term_at(index) == term:
             self.stable_index = index
             # It may have been cut and received again meanwhile: what is durable needs no writer.
-            self.handed_index = max(self.handed_index, index)
+            if index > self.handed_index:
+                self.handed_index = index
 
     def compact(self, index: int) -> None:
         """Forget the entries up to `index`."""

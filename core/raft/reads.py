@@ -7,8 +7,9 @@ was sent after the read was asked for.
 """
 
 from core.raft import replication
+from core.raft.leadership import Leadership, WaitingRead
 from core.raft.messages import ReadIndexRequest, ReadIndexResponse
-from core.raft.state import ConfirmedRead, Leadership, Raft, WaitingRead
+from core.raft.state import ConfirmedRead, Raft
 
 
 def holds_lease(raft: Raft, now_ns: int) -> bool:

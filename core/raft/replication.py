@@ -3,17 +3,13 @@
 from typing import Final
 
 from core.check import check
-from core.raft import snapshot
+from core.raft import contact, snapshot
 from core.raft.configuration import decode
 from core.raft.entry import KIND_CONFIGURATION, Entry
-from core.raft.messages import (
-    AppendRequest,
-    AppendResponse,
-    SnapshotRequest,
-    SnapshotResponse,
-)
+from core.raft.leadership import Leadership
+from core.raft.messages import AppendRequest, AppendResponse
 from core.raft.progress import Mode, Progress
-from core.raft.state import Leadership, Raft, Role
+from core.raft.state import Raft, Role
 
 NOTHING_NEW: Final = "nothing new"
 """What a rule returns that has changed nothing but an answer, or a timer, may come of."""
@@ -132,10 +128,11 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
     peer = leadership.peers.get(sender)
     if peer is None:
         return None
-    acknowledge(leadership, sender, peer, message.stamp, now_ns)
+    contact.acknowledge(leadership, sender, peer, message.stamp, now_ns)
     peer.electable = message.electable
     peer.snapshot_floor = message.snapshot_floor
-    leadership.snapshot_floor = max(leadership.snapshot_floor, message.snapshot_floor)
+    if message.snapshot_floor > leadership.snapshot_floor:
+        leadership.snapshot_floor = message.snapshot_floor
     if not message.success:
         index = message.hint_index
         if message.hint_index > raft.log.start_index:
@@ -151,21 +148,6 @@ def on_append_response(raft: Raft, sender: str, message: AppendResponse, now_ns:
             waits = leadership.reads or leadership.successor or peer.snapshot_floor
             return None if waits else NOTHING_NEW
     return None
-
-
-def acknowledge(leadership: Leadership, node: str, peer: Progress, stamp: int, now_ns: int) -> None:
-    """Take note that a peer still follows as of `stamp`."""
-    peer.heard_ns = now_ns
-    if stamp > leadership.acked_stamps.get(node, 0):
-        leadership.acked_stamps[node] = stamp
-
-
-def on_late_response(
-    raft: Raft, _sender: str, message: AppendResponse | SnapshotResponse, now_ns: int
-) -> None:
-    """Learn a newer term from an answer to a leader that this node no longer is."""
-    if message.term > raft.term:
-        raft.follow(message.term, "", now_ns)
 
 
 def advance_commit(raft: Raft, now_ns: int) -> None:
@@ -190,18 +172,6 @@ def advance_commit(raft: Raft, now_ns: int) -> None:
 # -- as follower ------------------------------------------------------------------------------
 
 
-def obey(raft: Raft, sender: str, term: int, now_ns: int) -> bool:
-    """Accept the sender as this term's leader; tell whether it is."""
-    if term < raft.term:
-        return False
-    if term > raft.term or raft.role is not Role.FOLLOWER or raft.leader != sender:
-        check(term > raft.term or raft.leadership is None, "this node leads in the same term")
-        check(term > raft.term or raft.leader in ("", sender), "two leaders in one term")
-        raft.follow(term, sender, now_ns)
-    raft.heard(now_ns)
-    return True
-
-
 def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> str | None:
     """Append what is new, and answer when it is durable.
 
@@ -219,7 +189,7 @@ def on_append_request(raft: Raft, sender: str, message: AppendRequest, now_ns: i
 
 
 def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> None:
-    if not obey(raft, sender, message.term, now_ns):
+    if not contact.obey(raft, sender, message.term, now_ns):
         _answer(raft, sender, message, success=False, index=message.previous_index)
         return
     raft.wall(message.wall_ns)
@@ -244,7 +214,8 @@ def _attach(raft: Raft, sender: str, message: AppendRequest, now_ns: int) -> Non
         return
     if entries:
         _take_entries(raft, entries)
-    raft.matched = max(raft.matched, last_index)
+    if last_index > raft.matched:
+        raft.matched = last_index
     if message.commit > raft.commit:
         commit_to(raft, message.commit)
     _answer(raft, sender, message, success=True, index=last_index)
@@ -255,8 +226,9 @@ def commit_to(raft: Raft, index: int) -> None:
 
     Not while the base is awaited: the log may lose what is not durable when that comes.
     """
-    if not raft.awaits_base:
-        raft.commit = max(raft.commit, min(index, raft.matched))
+    index = min(raft.matched, index)
+    if index > raft.commit and not raft.awaits_base:
+        raft.commit = index
 
 
 def _take_entries(raft: Raft, entries: tuple[Entry, ...]) -> None:
@@ -277,15 +249,6 @@ def _take_entries(raft: Raft, entries: tuple[Entry, ...]) -> None:
         return
 
 
-def stamp_of(raft: Raft, message: AppendRequest | SnapshotRequest) -> int:
-    """Return the stamp that an answer repeats: none if the request is of an earlier term.
-
-    Nothing is promised to a leader of an earlier term. If it leads again it would take its own old
-    stamp, drawn perhaps before its clock began anew, for a promise to it now.
-    """
-    return message.stamp if message.term == raft.term else 0
-
-
 def _answer(raft: Raft, sender: str, message: AppendRequest, *, success: bool, index: int) -> None:
     hint_index = hint_term = 0
     if not success:
@@ -294,7 +257,7 @@ def _answer(raft: Raft, sender: str, message: AppendRequest, *, success: bool, i
         sender,
         AppendResponse(
             raft.term,
-            stamp_of(raft, message),
+            contact.stamp_of(raft, message),
             success,
             index,
             hint_index,

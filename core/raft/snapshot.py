@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from core.check import check
-from core.raft import replication
+from core.raft import contact
+from core.raft.incoming import Incoming, StagedChunk
 from core.raft.messages import (
     SNAPSHOT_DONE,
     SNAPSHOT_MORE,
@@ -20,7 +21,7 @@ from core.raft.messages import (
     SnapshotResponse,
 )
 from core.raft.progress import Mode, Progress, SnapshotTransfer
-from core.raft.state import Incoming, Raft, StagedChunk
+from core.raft.state import Raft
 from core.store.base import BaseMeta
 
 DIGEST_BYTES: Final = 16
@@ -103,7 +104,7 @@ def on_snapshot_response(raft: Raft, sender: str, message: SnapshotResponse, now
     peer = leadership.peers.get(sender) if leadership is not None else None
     if leadership is None or peer is None or message.term < raft.term:
         return
-    replication.acknowledge(leadership, sender, peer, message.stamp, now_ns)
+    contact.acknowledge(leadership, sender, peer, message.stamp, now_ns)
     transfer = peer.transfer
     if transfer is None or message.snapshot != transfer.snapshot:
         return
@@ -126,7 +127,7 @@ def on_snapshot_response(raft: Raft, sender: str, message: SnapshotResponse, now
 
 def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_ns: int) -> None:
     """Keep a chunk aside if it is the one that is expected."""
-    if not replication.obey(raft, sender, message.term, now_ns):
+    if not contact.obey(raft, sender, message.term, now_ns):
         _answer(raft, sender, message, SNAPSHOT_REFUSED, 0, 0)
         return
     raft.wall(message.wall_ns)
@@ -256,7 +257,7 @@ def _answer(
         receiver,
         SnapshotResponse(
             raft.term,
-            replication.stamp_of(raft, message),
+            contact.stamp_of(raft, message),
             message.snapshot,
             number,
             outcome,

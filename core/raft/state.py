@@ -1,31 +1,30 @@
 """One member's consensus state and the small steps that all its rules share.
 
 Owns term, vote, role, log, configuration and commit index. The rules stand in `election`,
-`replication`, `reads`, `transfer`, `membership` and `snapshot`, as functions over `Raft`, so that
-each can be read beside its chapter of the paper; `dispatch` hands each message to its rule.
+`replication`, `contact`, `reads`, `transfer`, `membership` and `snapshot`, as functions over
+`Raft`, so that each can be read beside its chapter of the paper; `dispatch` hands each message to
+its rule.
 Messages gather in `outbox`; nothing is sent, stored or applied here.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final
 
 import msgspec
 
 from core.check import check
 from core.entropy import Entropy, random_below
+from core.moment import NEVER
 from core.raft import quorum
 from core.raft.configuration import EMPTY, Configuration, decode
 from core.raft.entry import KIND_CONFIGURATION, Entry, HardState
+from core.raft.incoming import Incoming, StagedChunk
+from core.raft.leadership import Leadership
 from core.raft.log import Log
 from core.raft.messages import RaftMessage
 from core.raft.progress import Progress
 from core.settings import RaftSettings
-from core.store.base import Base, BaseMeta
-
-NEVER: Final = 1 << 62
-"""A deadline that does not come."""
+from core.store.base import Base
 
 
 class Role(StrEnum):
@@ -55,20 +54,6 @@ class Outgoing(msgspec.Struct, frozen=True):
     term: int
 
 
-class WaitingRead(msgspec.Struct, frozen=True):
-    """A batch of reads that waits until leadership is confirmed.
-
-    Attributes:
-        reader: the follower that asked, or empty for this node itself.
-        batch: names the batch at the reader.
-        stamp: an answer to a message with a greater stamp confirms it.
-    """
-
-    reader: str
-    batch: int
-    stamp: int
-
-
 class ConfirmedRead(msgspec.Struct, frozen=True):
     """A batch of this node's own reads that may be answered.
 
@@ -79,77 +64,6 @@ class ConfirmedRead(msgspec.Struct, frozen=True):
 
     batch: int
     index: int
-
-
-class StagedChunk(msgspec.Struct, frozen=True):
-    """A chunk of an incoming snapshot, checked and in order, to be kept aside."""
-
-    snapshot: int
-    number: int
-    content: bytes
-
-
-class Incoming(msgspec.Struct):
-    """A snapshot that is being received.
-
-    Attributes:
-        leader: who sends it.
-        term: the term in which that one leads; a later leader, be it the same node, begins anew.
-        snapshot: names it.
-        meta: where the base will stand.
-        expected: number of the chunk that comes next.
-        digest: chained over the chunks so far.
-        staged_digest: chained over those that are surely kept aside.
-        stamp: of the chunk to be answered.
-        complete: all chunks have come.
-    """
-
-    leader: str
-    term: int
-    snapshot: int
-    meta: BaseMeta
-    expected: int = 0
-    digest: bytes = b""
-    staged_digest: bytes = b""
-    stamp: int = 0
-    complete: bool = False
-
-
-class Leadership(msgspec.Struct):
-    """What only a leader knows.
-
-    Attributes:
-        peers: the other members.
-        first_index: its first entry of this term; reads wait until that is committed.
-        elected_ns: when it was elected (monotonic).
-        heartbeat_due_ns: when every peer must have been sent something.
-        acked_stamps: the latest stamp that each voter has answered.
-        lease_until_ns: the lease as last computed.
-        uncommitted_bytes: size of the entries behind the commit index.
-        reads: reads that wait for confirmation, in the order of their stamps.
-        successor: who is to take over, or empty.
-        successor_asked: it was told to campaign.
-        transfer_due_ns: when to give that up.
-        lease_forgone: this leader asked another to campaign at once, which voids the promise
-            that a lease rests on, for the rest of its term.
-        broadcast_due: peers must be sent something in this turn.
-        snapshot_floor: some peer needs a snapshot of at least this index.
-    """
-
-    peers: dict[str, Progress]
-    first_index: int
-    elected_ns: int
-    heartbeat_due_ns: int
-    acked_stamps: dict[str, int] = {}
-    lease_until_ns: int = 0
-    uncommitted_bytes: int = 0
-    reads: deque[WaitingRead] = msgspec.field(default_factory=deque)
-    successor: str = ""
-    successor_asked: bool = False
-    transfer_due_ns: int = NEVER
-    lease_forgone: bool = False
-    broadcast_due: bool = False
-    snapshot_floor: int = 0
 
 
 class Raft:
@@ -280,7 +194,8 @@ class Raft:
         """When `dispatch.tick` is due next (monotonic)."""
         leadership = self.leadership
         if leadership is not None:
-            return min(leadership.heartbeat_due_ns, leadership.transfer_due_ns)
+            heartbeat_ns, transfer_ns = leadership.heartbeat_due_ns, leadership.transfer_due_ns
+            return min(transfer_ns, heartbeat_ns)
         return self.campaign_due_ns
 
     def draw_timeout(self) -> None:
@@ -313,7 +228,8 @@ class Raft:
         self._timer_ns = now_ns
         if self.campaign_due_ns != NEVER:
             due_ns = now_ns + self.timeout_ns
-            self.campaign_due_ns = max(self.abstain_until_ns, due_ns)
+            abstain_ns = self.abstain_until_ns
+            self.campaign_due_ns = max(abstain_ns, due_ns)
 
     def hears_leader(self, now_ns: int) -> bool:
         """Tell whether a leader was heard recently enough to refuse votes (thesis, 4.2.3)."""
@@ -327,7 +243,8 @@ class Raft:
 
     def wall(self, wall_ns: int) -> int:
         """Return the cluster's wall clock, moved on to `wall_ns` if that is later."""
-        self.wall_ns = max(self.wall_ns, wall_ns)
+        if wall_ns > self.wall_ns:
+            self.wall_ns = wall_ns
         return self.wall_ns
 
     # -- roles ------------------------------------------------------------------------------

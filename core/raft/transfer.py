@@ -1,9 +1,10 @@
 """Handing leadership over (thesis, section 3.10)."""
 
+from core.moment import NEVER
 from core.raft import election
 from core.raft.messages import TimeoutNow
 from core.raft.progress import Mode
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
 
 
 def start(raft: Raft, now_ns: int) -> bool:

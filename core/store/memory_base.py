@@ -5,7 +5,7 @@ know when a change becomes durable, if ever: whoever drives it says so.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from core.store.base import BaseMeta
 
@@ -53,6 +53,11 @@ class MemoryBase:
     def meta(self) -> BaseMeta:
         """Where it stands."""
         return self._meta
+
+    @property
+    def values(self) -> Mapping[bytes, bytes]:
+        """All that it holds, as long as it is not changed; to be looked at only."""
+        return self._values
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value at `key`, or None."""

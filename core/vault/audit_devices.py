@@ -6,14 +6,13 @@ an audit record says (`core.vault.audit_record`), nor write to any file.
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from core.barrier.barrier import Barrier
 from core.barrier.names import PathTooLong
 from core.engines.call import RequestError
-from core.request import Request
 from core.store.reader import Reader, Writer
 from core.store.store import Store
 from core.vault import fields
@@ -21,13 +20,6 @@ from core.vault.areas import AUDIT_DEVICES, area_prefix
 from core.vault.audit_file import AuditFile
 from core.vault.catalog import Catalog
 from core.vault.token_entry import TokenEntry
-
-if TYPE_CHECKING:
-    # A plan knows routes, whose handlers know the services, of which the devices are one.
-    from core.vault.plan import Plan
-
-DEVICE_PATTERN: Final = "sys/audit/*"
-"""The route by which devices are enabled."""
 
 DEVICES_MAX: Final = 16
 """Devices that can be enabled at once; each request is recorded in all of them."""
@@ -178,25 +170,6 @@ class AuditDevices:
         """Return the device at `path`, which ends in `/`, or None."""
         record = self._catalog.get(reader, path[:-1])
         return None if record is None else AuditDevice(record)
-
-    def candidate(
-        self, plan: "Plan", request: Request, body: dict[str, Any] | None
-    ) -> AuditFile | None:
-        """Return the file that a request to enable a device names; None for any other request.
-
-        The node tries to append nothing to it before it runs the request.
-        """
-        if (
-            plan.route is None
-            or plan.route.pattern != DEVICE_PATTERN
-            or request.operation != "update"
-            or body is None
-        ):
-            return None
-        try:
-            return AuditDevice(requested(plan.argument, body, bytes(SALT_BYTES))).file
-        except RequestError:
-            return None
 
     def enable(
         self, transaction: Writer, record: DeviceRecord, unwritable: tuple[str, ...]

@@ -13,7 +13,7 @@ from core.request import Request, Response
 from core.store.store import Store
 from core.store.transaction import Snapshot, Transaction
 from core.vault import audit_record, bodies, envelope, joining, system, token_paths
-from core.vault.audit_devices import DEVICE_PATTERN, AuditDevice
+from core.vault.audit_devices import AuditDevice
 from core.vault.audit_file import AuditFile
 from core.vault.context import Context
 from core.vault.headers import refuse_unsupported
@@ -24,7 +24,7 @@ from core.vault.reply import Reply
 from core.vault.root_protected import needs_sudo
 from core.vault.routes import Routes
 from core.vault.services import Services
-from core.vault.system import keys
+from core.vault.system import audit, keys
 from core.vault.token_entry import TokenEntry
 
 AuditLines = dict[AuditFile, bytes]
@@ -257,7 +257,8 @@ class Vault:
 
         Besides records there may be a file to try, which a new audit device is to write to.
         """
-        return self.audits or (plan.route is not None and plan.route.pattern == DEVICE_PATTERN)
+        route = plan.route
+        return self.audits or (route is not None and route.pattern == audit.DEVICE_PATTERN)
 
     def is_audit_kept(self, unwritable: tuple[str, ...]) -> bool:
         """Tell whether a record is kept somewhere, or need not be, if these files failed."""
@@ -295,9 +296,9 @@ class Vault:
         for device in self._devices():
             _add(lines, device, audit_record.request_line(device, exchange, wall_ns))
         if not exchange.error:
-            candidate = self.services.audit_devices.candidate(plan, request, exchange.body)
-            if candidate is not None:
-                lines.setdefault(candidate, b"")
+            file = audit.candidate(plan, request, exchange.body)
+            if file is not None:
+                lines.setdefault(file, b"")
         return lines
 
     def audit_response(self, outcome: Outcome, wall_ns: int) -> AuditLines:

@@ -198,7 +198,7 @@ class Writer:
         full disk too does not ask, and takes from the reserve.
         """
         left = self._segment_bytes if self._prepared else self._capacity - self._offset
-        return max(0, left - self._reserve)
+        return left - self._reserve if left > self._reserve else 0
 
     # Segments
 

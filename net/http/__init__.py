@@ -1,5 +1,6 @@
 """The HTTP side: two lanes, one entry.
 
-Every connection starts in the thin lane, which takes a strict subset of HTTP/1.1, and moves
-to Hypercorn with the bytes already read as soon as anything falls outside of that subset.
+Every connection begins in the thin lane, which reads each head of HTTP/1, refuses what breaks the
+rules, and takes a strict subset itself. Any other request moves to Hypercorn with the bytes already
+read, and the connection comes back after it; a connection of HTTP/2 stays there.
 """

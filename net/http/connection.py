@@ -5,7 +5,6 @@ bytes that the client has not taken. It must not know how readiness is noticed o
 was accepted: the lane that keeps it tells it, and is told what to watch for.
 """
 
-import contextlib
 import enum
 import select
 import time
@@ -14,12 +13,13 @@ from typing import ClassVar, Final, Protocol
 
 from core.request import Request, Response
 from net.http.application import Application, Handle
-from net.http.head import NO_BLOCK, Head, Verdict, parse_head
-from net.http.requests import TIMED_OUT, Client, enter
+from net.http.head import NO_BLOCK, Head, parse_head
+from net.http.judgement import UNKNOWN_VERSION, Verdict
+from net.http.requests import TIMED_OUT, Client, enter, refusal
 from net.http.responses import Renderer
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
-from net.stream import HandshakeError, Transport
+from net.stream import HandshakeError, NoTlsError, PlainTransport, Transport, discard
 
 WATCH_READ: Final = select.EPOLLIN | select.EPOLLRDHUP
 WATCH_WRITE: Final = select.EPOLLOUT
@@ -27,10 +27,12 @@ WATCH_GONE: Final = select.EPOLLRDHUP
 _GONE: Final = select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
 
 _FOREVER: Final = float("inf")
-_SPOKE_PLAIN_HTTP: Final = (
-    b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
-    b"Client sent an HTTP request to an HTTPS server.\n"
-)
+
+LINGER_S: Final = 2.0
+"""How long a client may go on sending after its last answer, so that it comes to read it."""
+LINGER_BYTES_MAX: Final = 1 << 20
+
+SPOKE_PLAIN_HTTP: Final = refusal(400, "Client sent an HTTP request to an HTTPS server.")
 
 
 class Awaits(enum.IntEnum):
@@ -47,8 +49,10 @@ class Awaits(enum.IntEnum):
     """The client, to take more of an answer."""
     TURN = 6
     """Its turn, with a request that came along with the one before."""
-    NOTHING = 7
-    """It has ended here."""
+    END = 7
+    """The client, to end the connection; what it sends is thrown away."""
+    NOTHING = 8
+    """It has ended here, or is with Hypercorn."""
 
 
 class Keeper(Protocol):
@@ -68,8 +72,8 @@ class Keeper(Protocol):
         """Stop watching a connection; it has ended, or somebody else takes it."""
         ...
 
-    def hand_over(self, transport: Transport, received: bytes) -> None:
-        """Let Hypercorn serve the rest of a connection, beginning with these bytes."""
+    def hand_over(self, connection: "Connection", received: bytes) -> None:
+        """Let Hypercorn serve what begins with these bytes, then call `Connection.resume`."""
         ...
 
 
@@ -78,6 +82,7 @@ class Connection:
 
     Attributes:
         transport: the socket, with or without TLS.
+        client: where it comes from.
         awaits: what it waits for.
         deadline_s: the monotonic time at which it has waited too long.
         watched: the events that the lane tells it of.
@@ -86,14 +91,17 @@ class Connection:
     __slots__ = (
         "_block",
         "_body",
-        "_client",
         "_closes",
+        "_discarded_bytes",
+        "_fresh",
         "_handle",
         "_head",
         "_keeper",
+        "_lingers",
         "_outgoing",
         "_received",
         "awaits",
+        "client",
         "deadline_s",
         "transport",
         "watched",
@@ -101,17 +109,20 @@ class Connection:
 
     def __init__(self, keeper: Keeper, transport: Transport, client: Client) -> None:
         self.transport = transport
+        self.client = client
         self.awaits = Awaits.HANDSHAKE
         self.deadline_s = time.monotonic() + keeper.settings.timeouts.read_header_s
         self.watched = WATCH_READ
         self._keeper = keeper
-        self._client = client
         self._received = b""
         self._block = NO_BLOCK
         self._head = Head(b"", b"", NO_BLOCK, 0)
         self._body = bytearray()
         self._handle: Handle = -1
+        self._fresh = True
         self._closes = False
+        self._lingers = False
+        self._discarded_bytes = 0
         self._outgoing: bytes | memoryview = b""
 
     def on_event(self, events: int) -> None:
@@ -124,12 +135,25 @@ class Connection:
             self.awaits = Awaits.REQUEST
             self._respond(response)
 
+    def resume(self, received: bytes | None) -> None:
+        """Go on after Hypercorn, watched for reading again.
+
+        Args:
+            received: what the client has sent behind its request; None if that was the last one.
+        """
+        self.watched = WATCH_READ
+        self._received = received or b""
+        self._closes = self._lingers = received is None
+        self._finish()
+
     def expire(self) -> None:
         """End it, since it has waited too long."""
-        self._keeper.statistics.expired += 1
+        if self.awaits is not Awaits.END:
+            self._keeper.statistics.expired += 1
         if self.awaits is Awaits.BODY:
-            self._respond(TIMED_OUT, close=True)
-        self.close()
+            self._respond_last(TIMED_OUT)
+        else:
+            self.close()
 
     def close(self) -> None:
         """End it, whatever it waits for; a second time does nothing."""
@@ -145,11 +169,12 @@ class Connection:
         try:
             complete = self.transport.handshake()
         except HandshakeError as error:
-            if "http request" in str(error):
-                with contextlib.suppress(OSError):
-                    self.transport.socket.send(_SPOKE_PLAIN_HTTP)
             self._keeper.statistics.handshakes_failed += 1
-            self.close()
+            if isinstance(error, NoTlsError):
+                self.transport = PlainTransport(self.transport.socket)
+                self._respond_last(SPOKE_PLAIN_HTTP)
+            else:
+                self.close()
             return
         self._watch_transport()
         if complete:
@@ -207,12 +232,8 @@ class Connection:
         """Ask the request that has arrived, if it is whole."""
         received = self._received
         head = parse_head(received, self._block)
-        if head is Verdict.INCOMPLETE:
-            if self.awaits is Awaits.REQUEST:
-                self._wait(Awaits.HEAD, self._keeper.settings.timeouts.read_header_s)
-            return
-        if head is Verdict.FOREIGN:
-            self._hand_over()
+        if not isinstance(head, Head):
+            self._deviate(head)
             return
         block = self._block = head.block
         end = head.size + block.content_length
@@ -226,11 +247,27 @@ class Connection:
             self._body = bytearray(received[head.size :])
             self._wait(Awaits.BODY, self._keeper.settings.timeouts.read_s)
 
+    def _deviate(self, verdict: Verdict | Response) -> None:
+        """Deal with what is no head for this lane."""
+        if verdict is Verdict.HTTP_2 and not self._fresh:
+            verdict = UNKNOWN_VERSION
+        if isinstance(verdict, Response):
+            without_body = self._received.startswith(b"HEAD ")
+            self._head = Head(b"HEAD" if without_body else b"", b"", NO_BLOCK, 0)
+            self._respond_last(verdict)
+        elif verdict is Verdict.PADDED:
+            self._received = self._received.lstrip(b"\r\n")
+            self._advance()
+        elif verdict is not Verdict.INCOMPLETE:
+            self._hand_over()
+        elif self.awaits is Awaits.REQUEST:
+            self._wait(Awaits.HEAD, self._keeper.settings.timeouts.read_header_s)
+
     def _ask(self, head: Head, body: bytes) -> None:
         keeper = self._keeper
         keeper.statistics.requests += 1
         self._head = head
-        entered = enter(head.method, head.target, head.block.fields, body, self._client)
+        entered = enter(head.method, head.target, head.block.fields, body, self.client)
         outcome = keeper.application.ask(entered, self) if isinstance(entered, Request) else entered
         if isinstance(outcome, Response):
             self._respond(outcome)
@@ -239,15 +276,20 @@ class Connection:
             self.deadline_s = _FOREVER
             self._handle = outcome
 
-    def _respond(self, response: Response, *, close: bool = False) -> None:
+    def _respond(self, response: Response) -> None:
         head = self._head
         keeper = self._keeper
-        self._closes = close or keeper.retiring or not head.block.keep_alive
+        self._closes = self._lingers or keeper.retiring or not head.block.keep_alive
         self._send(
             keeper.renderer.render(
                 response, without_body=head.method == b"HEAD", close=self._closes
             )
         )
+
+    def _respond_last(self, response: Response) -> None:
+        """Answer somebody who does not know that nothing more is taken, and may be sending."""
+        self._lingers = True
+        self._respond(response)
 
     def _send(self, data: bytes | memoryview) -> None:
         try:
@@ -266,9 +308,10 @@ class Connection:
     def _finish(self) -> None:
         """The answer is out: be ready for the next request."""
         if self._closes:
-            self.close()
+            self._end()
             return
         self._outgoing = b""
+        self._fresh = False
         self._wait(Awaits.REQUEST, self._keeper.settings.timeouts.idle_s)
         if self._received:
             # One request for each turn: whoever sends many at once waits like everybody.
@@ -277,11 +320,31 @@ class Connection:
         else:
             self._watch(WATCH_READ)
 
+    def _end(self) -> None:
+        """Say that this was all; who may still be sending is waited for.
+
+        To close a socket from which not all has been read resets the connection, and takes the
+        answer from a client that has not read it yet (RFC 9112, section 9.6).
+        """
+        if self._lingers:
+            self.transport.finish()
+            self._wait(Awaits.END, LINGER_S)
+            self._watch(WATCH_READ)
+        else:
+            self.close()
+
+    def _discard(self, _: int) -> None:
+        size = discard(self.transport.socket)
+        if size is not None:
+            self._discarded_bytes += size
+            if size == 0 or self._discarded_bytes > LINGER_BYTES_MAX:
+                self.close()
+
     def _hand_over(self) -> None:
         received, self._received = self._received, b""
         self.awaits = Awaits.NOTHING
         self._keeper.forget(self)
-        self._keeper.hand_over(self.transport, received)
+        self._keeper.hand_over(self, received)
 
     def _wait(self, awaits: Awaits, seconds: float) -> None:
         self.awaits = awaits
@@ -303,5 +366,6 @@ class Connection:
         _notice,
         _send_rest,
         _take_turn,
+        _discard,
     )
     """What to do, by what it waits for; it is not told of anything when it waits for nothing."""

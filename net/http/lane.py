@@ -26,7 +26,7 @@ LINGER_S: Final = 0.2
 """How long a drain waits for the next request of a client, to tell it that it is the last one: a
 request that meets the end of its connection leaves a client in doubt."""
 
-HandOver = Callable[[Transport, bytes], None]
+HandOver = Callable[[Connection, bytes], None]
 
 
 class Lane:
@@ -57,6 +57,14 @@ class Lane:
         descriptor = transport.socket.fileno()
         self._connections[descriptor] = Connection(self, transport, client)
         self._epoll.register(descriptor, WATCH_READ)
+
+    def take_back(self, connection: Connection, received: bytes | None) -> None:
+        """Go on with a connection that was handed over; see `Connection.resume`."""
+        descriptor = connection.transport.socket.fileno()
+        if descriptor >= 0:
+            self._connections[descriptor] = connection
+            self._epoll.register(descriptor, WATCH_READ)
+            connection.resume(received)
 
     async def run(self) -> None:
         """Serve for ever."""
@@ -89,7 +97,7 @@ class Lane:
         with trio.move_on_after(LINGER_S):
             await self._wait_until_empty()
         for connection in list(self._connections.values()):
-            if connection.awaits in (Awaits.HANDSHAKE, Awaits.HEAD, Awaits.REQUEST):
+            if connection.awaits in (Awaits.HANDSHAKE, Awaits.HEAD, Awaits.REQUEST, Awaits.END):
                 connection.close()
         await self._wait_until_empty()
 

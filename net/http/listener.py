@@ -17,12 +17,13 @@ import trio
 
 from net import descriptors
 from net.http.application import Application, Supervised
+from net.http.connection import Connection
 from net.http.lane import Lane
 from net.http.requests import Client
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
 from net.http.wide import AsgiApp, WideLane
-from net.stream import PlainTransport, Transport
+from net.stream import PlainTransport
 from net.tls import ServerTls
 
 BACKLOG: Final = 1024
@@ -115,7 +116,7 @@ class Listener:
     def retire(self) -> None:
         """Announce the end: from now on each answer is the last of its connection.
 
-        New connections are still taken. Over HTTP/2 nothing is announced.
+        New connections are still taken. One of HTTP/2 is told by GOAWAY as soon as it is idle.
         """
         self._lane.retire()
         self._wide.retire()
@@ -175,10 +176,14 @@ class Listener:
         transport = self._tls.accept(connected) if self._tls else PlainTransport(connected)
         self._lane.admit(transport, Client(address, port))
 
-    def _hand_over(self, transport: Transport, received: bytes) -> None:
+    def _hand_over(self, connection: Connection, received: bytes) -> None:
         assert self._nursery is not None
         self.statistics.handed_over += 1
-        self._nursery.start_soon(self._wide.serve, transport, received)
+        self._nursery.start_soon(self._serve_wide, connection, received)
+
+    async def _serve_wide(self, connection: Connection, received: bytes) -> None:
+        rest = await self._wide.serve(connection.transport, received, connection.client)
+        self._lane.take_back(connection, rest)
 
     async def _sweep(self) -> None:
         told = (0, 0)

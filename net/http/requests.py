@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 import msgspec
 
 from core.request import Operation, Request, Response
-from net.http.settings import HEAD_BYTES_MAX
 
 PARAMETERS_MAX: Final = 256
 """Fields of a query string or of a form."""
@@ -53,7 +52,7 @@ _OPERATIONS: Final[dict[bytes, Operation]] = {
 
 # Segments that are not empty and do not begin with a dot need no further look.
 _PLAIN_PATH: Final = re.compile(rb"/v1/[\w~-][\w.~-]*+(?:/[\w~-][\w.~-]*+)*+/?", re.ASCII)
-_ABSOLUTE_FORM: Final = re.compile(rb"(?i:https?)://[^/]*+")
+ABSOLUTE_FORM: Final = re.compile(rb"(?i:https?)://[^/]*+")
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _SLASHES: Final = re.compile("//+")
 
@@ -112,8 +111,6 @@ NOT_FOUND: Final = refusal(404)
 METHOD_NOT_ALLOWED: Final = refusal(405)
 TIMED_OUT: Final = refusal(408, "the body of the request did not arrive in time")
 TOO_LARGE: Final = refusal(413, "request body too large")
-HEAD_TOO_LARGE: Final = refusal(431, f"the header is longer than {HEAD_BYTES_MAX} bytes")
-FRAMED_TWICE: Final = refusal(400, "a body has either a length or a transfer encoding")
 _NO_PAGE: Final = refusal(404, "there is no web page here: the API is below /v1/")
 
 
@@ -152,7 +149,7 @@ def enter(
     """Return the request that this is, or the answer to what cannot be one.
 
     Args:
-        method: the verb, in upper case.
+        method: the verb, as it was sent; `get` is not `GET`.
         target: path and query string, as in the request line.
         fields: what the header says.
         body: the whole body.
@@ -231,7 +228,7 @@ def _read_path(raw: bytes) -> str:
 
 
 def _decode(raw: bytes) -> str:
-    absolute = _ABSOLUTE_FORM.match(raw)
+    absolute = ABSOLUTE_FORM.match(raw)
     if absolute:
         raw = raw[absolute.end() :]
     if _BAD_ESCAPE.search(raw):

@@ -1,13 +1,14 @@
-"""Answers as bytes for the thin lane, and as header lines for both.
+"""Answers as bytes for the thin lane, and as ASGI messages for the other.
 
 It owns the headers that every answer carries; an answer may override none but the type of its
 body. It must not know what an answer means.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 from core.check import check
 from core.request import Response
@@ -31,6 +32,26 @@ def header_lines(response: Response) -> list[tuple[str, str]]:
     for value in headers.values():
         check("\r" not in value and "\n" not in value, "an answer's header breaks its line")
     return list(headers.items())
+
+
+async def send_response(
+    send: Callable[[Any], Awaitable[None]], response: Response, *, close: bool = False
+) -> None:
+    """Send an answer as an ASGI application does.
+
+    Args:
+        send: see ASGI.
+        response: the answer.
+        close: announce that the connection ends with this answer; not for HTTP/2.
+    """
+    lines = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in header_lines(response)
+    ]
+    if close:
+        lines.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": lines})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 class Renderer:

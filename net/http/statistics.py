@@ -10,10 +10,10 @@ class Statistics(msgspec.Struct):
         accepted: connections taken.
         refused: connections reset because there were too many.
         not_accepted: attempts to take one that failed for want of descriptors or memory.
-        handshakes_failed: TLS connections that never came to a request.
+        handshakes_failed: connections that never came to a request because they failed at TLS.
         requests: requests that the thin lane served.
-        handed_over: connections that moved to Hypercorn.
-        handovers_failed: connections that ended by a fault of Hypercorn.
+        handed_over: requests of HTTP/1 and connections of HTTP/2 that went to Hypercorn.
+        handovers_failed: those of them that ended by a fault of Hypercorn.
         expired: connections that ended because they took too long.
     """
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from net.http.requests import Client
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
 from net.stream import Transport
@@ -25,7 +26,7 @@ _MODULE: Final = "net.http.handover"
 
 
 class WideLane:
-    """All connections of one listener that have left the thin lane."""
+    """All connections of one listener that are not in the thin lane."""
 
     def __init__(
         self, build_app: Callable[[], AsgiApp], settings: ListenerSettings, statistics: Statistics
@@ -41,8 +42,17 @@ class WideLane:
     def __len__(self) -> int:
         return self._waiting + (len(self._handover) if self._handover is not None else 0)
 
-    async def serve(self, transport: Transport, received: bytes) -> None:
-        """Serve a connection to its end, beginning with what was received from it."""
+    async def serve(self, transport: Transport, received: bytes, client: Client) -> bytes | None:
+        """Serve one request of HTTP/1, or a connection of HTTP/2 to its end.
+
+        Args:
+            transport: the connection; closed only if it is cut off or this is cancelled.
+            received: what was received from it and begins with a whole head.
+            client: where it comes from.
+
+        Returns:
+            What was received behind the request, or None if the connection is to end.
+        """
         self._waiting += 1
         try:
             handover = await self._load()
@@ -51,16 +61,16 @@ class WideLane:
             raise
         finally:
             self._waiting -= 1
-        await handover.serve(transport, received)
+        return await handover.serve(transport, received, client)
 
     def retire(self) -> None:
-        """End each connection of HTTP/1.1 with its next answer, which says so."""
+        """End each connection with its answer, which says so, or as soon as it is idle."""
         self._retiring = True
         if self._handover is not None:
             self._handover.retire()
 
     async def drain(self) -> None:
-        """End each connection as soon as it has no request under way, and wait for the last."""
+        """End each connection as soon as it has no request under way; wait for the last."""
         # Whoever waits for Hypercorn comes first.
         async with self._loading:
             handover = self._handover

@@ -20,6 +20,7 @@ from server.config.report import ConfigurationError
 from server.config.values import PORT_MAX
 from server.dev_layout import NODES_MAX, PORT_DEFAULT, PORT_STEP, Options
 from server.flags import LocalCommand, flag, option
+from server.loading import loading
 
 DEV_ADDRESS: Final = "127.0.0.1:8200"
 
@@ -85,14 +86,16 @@ def server(
     _refuse_idle_flags(ctx, (bool(config), dev, dev_cluster is not None))
     run: Callable[[], None]
     if dev_cluster is not None:
-        from server import dev_cluster as cluster  # noqa: PLC0415 -- as the module says
+        with loading():
+            from server import dev_cluster as cluster  # noqa: PLC0415 -- as the module says
 
         names = dev_tls_san if dev_tls else None
         options = Options(count=dev_cluster, port=dev_cluster_port, tls_names=names)
         place = Path(dev_cluster_dir).absolute() if dev_cluster_dir else None
         run = partial(cluster.run, place, options, log_level, format)
     elif dev:
-        from server import dev as dev_server  # noqa: PLC0415 -- as the module says
+        with loading():
+            from server import dev as dev_server  # noqa: PLC0415 -- as the module says
 
         run = partial(
             dev_server.run,
@@ -133,7 +136,8 @@ def _run_configuration(paths: Sequence[str], log_level: LogLevel | None) -> None
     except ConfigurationError as error:
         raise CannotRunError("\n".join(error.problems)) from None
 
-    from server import logs, process  # noqa: PLC0415 -- as the module says
+    with loading():
+        from server import logs, process  # noqa: PLC0415 -- as the module says
 
     level = log_level or configuration.log_level
     if configuration.log_format == "json":

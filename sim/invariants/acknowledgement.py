@@ -18,11 +18,11 @@ class AcknowledgedIsDurable(Invariant):
     def sent(self, _world: World, host: Host, receiver: str, message: Message) -> None:
         """Remember what a leader offers; compare with it what a follower acknowledges."""
         node = host.node
-        if isinstance(message, AppendRequest):
+        if type(message) is AppendRequest:
             for entry in message.entries:
                 self._offered[message.term, entry.index] = entry.term
             return
-        if node is None or not isinstance(message, AppendResponse) or not message.success:
+        if node is None or type(message) is not AppendResponse or not message.success:
             return
         index = message.index
         log = node.raft.log

@@ -21,13 +21,14 @@ class IndicesAreOrdered(Invariant):
         applied_index = node.store.applied_index
         base_index = host.disk.base.meta.index
         replacing = raft.incoming is not None and raft.incoming.complete
-        whole = base_index <= max(applied_index, raft.snapshot_floor)
+        floor = raft.snapshot_floor
+        whole = base_index <= applied_index or base_index <= floor
         there = applied_index <= raft.commit <= log.last_index
-        attached = log.start_index <= max(base_index, raft.snapshot_floor)
+        attached = log.start_index <= base_index or log.start_index <= floor
         ordered = log.start_index <= log.stable_index <= log.handed_index <= log.last_index
         if not (attached and ordered and (replacing or (whole and there))):
             raise self.violated(
                 f"{host.name}: base {base_index}, applied {applied_index}, commit {raft.commit},"
                 f" log {log.start_index}, stable {log.stable_index}, handed {log.handed_index},"
-                f" last {log.last_index}, floor {raft.snapshot_floor}"
+                f" last {log.last_index}, floor {floor}"
             )

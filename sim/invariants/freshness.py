@@ -37,7 +37,8 @@ class AnswersAreFresh(Invariant):
 
     def led(self, _world: World, _host: Host, raft: Raft) -> None:
         """Follow the commit index of whoever leads."""
-        self._commit = max(self._commit, raft.commit)
+        if raft.commit > self._commit:
+            self._commit = raft.commit
 
     def asked(self, world: World, question: Question) -> None:
         """Remember what is committed now, and whether the node that is asked leads."""

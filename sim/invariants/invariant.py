@@ -49,9 +49,6 @@ class Invariant:
     def sent(self, world: World, host: Host, receiver: str, message: Message) -> None:
         """Look at a message of one of the `MESSAGES` that leaves a member."""
 
-    def encoded(self, world: World, host: Host, message: Message, data: bytes) -> None:
-        """Look at the bytes of any message that leaves a member."""
-
     def wrote(self, world: World, host: Host, data: bytes) -> None:
         """Look at bytes that a member writes into its log."""
 

@@ -1,8 +1,9 @@
 """A lease excludes any other leader for as long as it lasts (thesis, section 6.4)."""
 
 from core import effects
+from core.raft.leadership import Leadership
 from core.raft.quorum import majority
-from core.raft.state import Leadership, Raft
+from core.raft.state import Raft
 from sim.host import Host
 from sim.invariants.invariant import Invariant
 from sim.world import Question, World

@@ -21,9 +21,9 @@ class LogMatching(Invariant):
         """Compare the entries that are new in this member's log."""
         log = raft.log
         index, term = self._seen.get(host.name, (0, 0))
-        if index > log.last_index or log.term_at(index) != term:
-            index = log.start_index
-        index = max(index, log.start_index)
+        start_index = log.start_index
+        if index < start_index or index > log.last_index or log.term_at(index) != term:
+            index = start_index
         previous_term = log.term_at(index) or None
         for entry in log.between(index + 1, log.last_index):
             facts = (previous_term, entry.data)

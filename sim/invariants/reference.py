@@ -44,5 +44,5 @@ class BasesEqualReference(Invariant):
                 else:
                     state[key] = value
         self._states[host.name] = (index, state)
-        if dict(base.pin().iterate(b"")) != state:
+        if base.values != state:
             raise self.violated(f"the base of {host.name} differs at {index}")

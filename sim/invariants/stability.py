@@ -53,7 +53,7 @@ class StableIsDurable(Invariant):
         """Compare the last durable entry with what was written there."""
         log = raft.log
         index = self._stable[host.name] = log.stable_index
-        if index <= max(log.start_index, host.disk.base.meta.index):
+        if index <= log.start_index or index <= host.disk.base.meta.index:
             return
         term = self._durable[host.name].get(index)
         if term != log.term_at(index):

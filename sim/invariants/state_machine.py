@@ -22,8 +22,11 @@ class StateMachineSafety(Invariant):
         node = host.node
         assert node is not None
         applied_index = node.store.applied_index
-        first = max(self._seen.get(host.name, 0), raft.log.start_index) + 1
-        for entry in raft.log.between(first, applied_index) if first <= applied_index else ():
+        first = self._seen.get(host.name, 0) + 1
+        if first > applied_index:
+            return
+        first = max(first, raft.log.start_index + 1)
+        for entry in raft.log.between(first, applied_index):
             facts = (entry.term, entry.data)
             known = self._applied.setdefault(entry.index, facts)
             if known is not facts and known != facts:

@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from net.stream import RECEIVE_BYTES_MAX, PlainTransport, TransportStream
+from net.stream import RECEIVE_BYTES_MAX, PlainTransport, TransportStream, discard
 
 Pair = tuple[socket.socket, socket.socket]
 LONG = b"0123456789abcdef" * (256 << 10)
@@ -51,6 +51,30 @@ def test_a_broken_connection_is_at_its_end(pair: Pair) -> None:
     assert b"" == received
     with pytest.raises(BrokenPipeError):
         transport.send(b"a")
+
+
+def test_a_transport_that_has_finished_lets_the_other_side_go_on(pair: Pair) -> None:
+    near, far = pair
+    transport = PlainTransport(near)
+
+    transport.finish()
+    end = far.recv(1)
+    nothing = discard(near)
+    far.send(b"abc")
+    something = discard(near)
+    far.close()
+
+    assert (b"", None, 3, 0) == (end, nothing, something, discard(near))
+    transport.finish()
+
+
+def test_what_a_broken_connection_holds_is_at_its_end(pair: Pair) -> None:
+    near, far = pair
+    near.settimeout(0)
+    near.send(b"unread")
+    far.close()
+
+    assert 0 == discard(near)
 
 
 def test_a_transport_sends_what_there_is_room_for(pair: Pair) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from net.stream import HandshakeError, TransportStream
+from net.stream import HandshakeError, NoTlsError, TransportStream, discard
 from net.tls import (
     Identity,
     PeerTls,
@@ -99,6 +99,25 @@ def test_bytes_pass_and_an_end_is_an_end(
     assert (None, b"question", 6, b"answer") == (nothing, question, sent, answer)
     assert b"" == client.receive()
     assert server.peer_certificate is None
+
+
+def test_a_server_that_has_finished_may_wait_for_the_client(
+    pair: Pair, dial: Dial, settings: ServerTlsSettings
+) -> None:
+    server = ServerTls(settings).accept(pair[0])
+    client = dial(client_context())
+    shake_hands(client, server)
+
+    server.finish()
+    end = client.receive()
+    client.send(b"unread")
+    size = discard(server.socket)
+    server.finish()
+    server.close()
+
+    assert b"" == end
+    assert size is not None
+    assert size > len(b"unread")
 
 
 def test_the_end_of_a_client_is_an_end(pair: Pair, dial: Dial, settings: ServerTlsSettings) -> None:
@@ -188,8 +207,9 @@ def test_old_versions_are_refused(pair: Pair, dial: Dial, settings: ServerTlsSet
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     server = ServerTls(_changed(settings, version_min="tls13")).accept(pair[0])
 
-    with pytest.raises(HandshakeError, match="unsupported protocol"):
+    with pytest.raises(HandshakeError, match="unsupported protocol") as raised:
         shake_hands(dial(context), server)
+    assert not isinstance(raised.value, NoTlsError)
 
 
 def test_tls_1_2_is_spoken(pair: Pair, dial: Dial, settings: ServerTlsSettings) -> None:
@@ -203,12 +223,16 @@ def test_tls_1_2_is_spoken(pair: Pair, dial: Dial, settings: ServerTlsSettings) 
     assert "TLSv1.2" == client.version
 
 
-def test_plain_http_is_noticed(pair: Pair, settings: ServerTlsSettings) -> None:
+@pytest.mark.parametrize("verb", [b"GET", b"LIST", b"CONNECT", b"get"])
+def test_who_speaks_no_tls_is_noticed(pair: Pair, settings: ServerTlsSettings, verb: bytes) -> None:
     server = ServerTls(settings).accept(pair[0])
-    pair[1].sendall(b"GET /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n")
+    pair[1].sendall(verb + b" /v1/sys/health HTTP/1.1\r\nHost: a\r\n\r\n")
 
-    with pytest.raises(HandshakeError, match="http request"):
+    with pytest.raises(NoTlsError):
         server.handshake()
+    pair[1].settimeout(0)
+    with pytest.raises(BlockingIOError):
+        pair[1].recv(1)
 
 
 def test_a_client_that_hangs_up_ends_the_handshake(pair: Pair, settings: ServerTlsSettings) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import hvac
 
@@ -87,11 +87,7 @@ class PipedProcess:
 
     def end(self) -> None:
         """End it, if it has not ended."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        end(self.process)
 
 
 _Piped = TypeVar("_Piped", bound=PipedProcess)
@@ -207,3 +203,12 @@ def configure(
         )
     )
     return file
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Kill a process that still runs, and let go of what it prints."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    assert process.stdout is not None
+    process.stdout.close()

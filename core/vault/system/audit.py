@@ -3,11 +3,35 @@
 from typing import Any, Final
 
 from core.engines.call import RequestError
+from core.request import Request
 from core.vault import fields
-from core.vault.audit_devices import DEVICE_PATTERN, SALT_BYTES, DeviceRecord, requested
+from core.vault.audit_devices import SALT_BYTES, AuditDevice, DeviceRecord, requested
+from core.vault.audit_file import AuditFile
 from core.vault.context import Context
+from core.vault.plan import Plan
 from core.vault.reply import Reply
 from core.vault.routes import Route
+
+DEVICE_PATTERN: Final = "sys/audit/*"
+"""The route by which devices are enabled."""
+
+
+def candidate(plan: Plan, request: Request, body: dict[str, Any] | None) -> AuditFile | None:
+    """Return the file that a request to enable a device names; None for any other request.
+
+    The node tries to append nothing to it before it runs the request.
+    """
+    if (
+        plan.route is None
+        or plan.route.pattern != DEVICE_PATTERN
+        or request.operation != "update"
+        or body is None
+    ):
+        return None
+    try:
+        return AuditDevice(requested(plan.argument, body, bytes(SALT_BYTES))).file
+    except RequestError:
+        return None
 
 
 def _shown(record: DeviceRecord) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from core import events
+from core import effects, events
 from core.barrier import seal
+from core.barrier.envelope import WrongKey
 from core.moment import NANOSECONDS_PER_SECOND
-from core.node.admission import QUESTIONS_MAX
-from core.raft.entry import KIND_CONFIGURATION
+from core.node.admission import QUESTIONS_MAX, Admission
+from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES
 from core.request import Request, Response
+from core.store import write_set
 from core.vault import joining
 from tests.core.barrier.helpers import SeededEntropy
 from tests.core.node.cluster import Cluster
@@ -50,6 +52,14 @@ def answer(node: SingleNode, response: Response, path: str = joining.CHALLENGE_P
 # -- between real nodes -----------------------------------------------------------------------
 
 
+def with_joiner(shares: int = 1, threshold: int = 1) -> Cluster:
+    """Return a cluster of one, and a node that has asked to be taken in and is still sealed."""
+    cluster = Cluster(2)
+    cluster.init(shares, threshold)
+    cluster.join("n2")
+    return cluster
+
+
 def test_a_joiner_becomes_a_voter() -> None:
     """It has a certificate by then, and everybody knows its addresses."""
     cluster = Cluster(2)
@@ -86,9 +96,7 @@ def test_a_joiner_that_is_not_to_vote_only_learns() -> None:
 
 def test_several_shares_are_asked_for_one_by_one() -> None:
     """The joiner learned from the cluster how many there are."""
-    cluster = Cluster(2)
-    cluster.init(3, 2)
-    cluster.join("n2")
+    cluster = with_joiner(3, 2)
     first = cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[0]})
     assert decoded(first)["progress"] == 1
     cluster.request("n2", "update", "sys/unseal", {"key": cluster.keys[2]})
@@ -99,9 +107,7 @@ def test_several_shares_are_asked_for_one_by_one() -> None:
 
 def test_the_seal_of_another_cluster_opens_nothing() -> None:
     """The joiner says so at once; with the right one it goes on."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     wrong = cluster.request("n2", "update", "sys/unseal", {"key": "11" * 32})
     assert wrong.status == 400
     assert errors(wrong)[0].startswith("unseal failed: ")
@@ -127,9 +133,7 @@ def test_a_late_answer_to_an_earlier_question_is_not_taken_for_one_to_the_latest
 
 def test_a_joiner_may_ask_again_while_its_proof_is_under_way() -> None:
     """The cluster may have let it in by then; it gets in by the later question."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     cluster.isolate("n2")  # without credentials no peer hears it
     unseal = cluster.ask("n2", "update", "sys/unseal", {"key": cluster.keys[0]}, token="")
     again = cluster.ask("n2", "update", REQUEST.path, {"leader_api_addr": "http://n1:8200"})
@@ -149,9 +153,7 @@ def test_a_joiner_may_ask_again_while_its_proof_is_under_way() -> None:
 
 def test_shares_that_are_given_again_send_no_second_proof() -> None:
     """Neither while the first is under way nor once the node has been let in."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     machine = cluster.machines["n2"]
     cluster.isolate("n2")  # it has nothing to open meanwhile
     for _ in range(2):
@@ -170,11 +172,27 @@ def test_shares_that_are_given_again_send_no_second_proof() -> None:
     assert len(configurations) == 1
 
 
+def test_a_root_key_that_the_shares_do_not_open_leaves_a_joiner_sealed() -> None:
+    """Its operators are told; until then it may have been let in by the proof that it gave."""
+    cluster = with_joiner()
+    joiner = cluster.machines["n2"]
+    cluster.isolate("n2")
+    cluster.unseal("n2")
+    leader = cluster.machines["n1"].running
+    writes = {joining.ROOT_KEY_KEY: seal.seal_root_key(SHARE, SHARE, SeededEntropy(1))}
+    index = leader.raft.append(KIND_WRITES, write_set.encode(dict(writes)))
+    leader.store.propose(index, list(writes.items()))
+    cluster.cut.clear()
+    cluster.run(2)
+
+    assert joiner.running.raft.commit >= index
+    assert joiner.reports.count("the unseal key does not open this cluster") == 1
+    assert joiner.running.sealed
+
+
 def test_whoever_unseals_late_lets_the_node_in_all_the_same() -> None:
     """The ticket has expired by then; the joiner asks for another one by itself."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     cluster.wall_ns += joining.TICKET_LIFETIME_NS + NANOSECONDS_PER_SECOND
     cluster.run(1)
     cluster.unseal("n2")
@@ -220,9 +238,7 @@ def test_a_member_may_be_asked_that_does_not_lead() -> None:
 
 def test_a_member_cannot_join_and_a_joiner_cannot_begin() -> None:
     """A node belongs to one cluster."""
-    cluster = Cluster(2)
-    cluster.init()
-    cluster.join("n2")
+    cluster = with_joiner()
     again = cluster.join("n1")
     init = cluster.request("n2", "update", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
 
@@ -321,7 +337,7 @@ def test_a_proof_that_nobody_could_look_at_is_repeated(response: Response) -> No
 
 
 def test_a_proof_that_was_refused_is_not_repeated() -> None:
-    """Nor one that another question has made void."""
+    """Nor one that another question has made void, nor one that was answered twice."""
     node = proving()
     answer(node, Response(400), joining.ANSWER_PATH)
     node.pass_time(2)
@@ -332,6 +348,12 @@ def test_a_proof_that_was_refused_is_not_repeated() -> None:
     node.turn(events.Asked(JOIN + 1, REQUEST, 10**9))
     node.pass_time(2)
     assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH]
+
+    node = proving()
+    for late in (Response(503), Response(400)):
+        answer(node, late, joining.ANSWER_PATH)
+    node.pass_time(2)
+    assert node.questions == []
 
 
 EXPIRED = Response(joining.TICKET_EXPIRED, b'{"errors":["the ticket has expired"]}')
@@ -486,6 +508,15 @@ def test_a_share_before_the_challenge_is_refused() -> None:
     assert errors(node.ask("update", "sys/unseal", {"key": "11" * 32})) == [
         "server is not yet initialized"
     ]
+
+
+def test_who_has_asked_nobody_has_nothing_to_prove() -> None:
+    info = SingleNode().node.info
+    asked: list[effects.Effect] = []
+
+    with pytest.raises(WrongKey, match="has not asked to join"):
+        Admission(info, SeededEntropy(1)).prove(SHARE, asked)
+    assert [] == asked
 
 
 def test_shares_for_one_cluster_are_forgotten_for_the_next() -> None:

@@ -36,13 +36,19 @@ def test_a_leader_whose_log_stalls_steps_down() -> None:
     assert alone.leader == "n1"
 
 
-def test_a_member_that_fell_behind_is_sent_the_base() -> None:
-    """It knows the keys that were replaced meanwhile, and serves."""
+def fallen_behind() -> Cluster:
+    """Return a cluster whose third member is down and lacks more than the logs of others hold."""
     small = StoreSettings(memtable_bytes_max=2_000, trailing_bytes_max=1_000, log_bytes_max=4_000)
     cluster = Cluster(settings=Settings(store=small)).open()
     cluster.crash("n3")
     for number in range(20):
         assert cluster.request("n1", "update", f"kv/{number}", {"b": "x" * 500}).status == 204
+    return cluster
+
+
+def test_a_member_that_fell_behind_is_sent_the_base() -> None:
+    """It knows the keys that were replaced meanwhile, and serves."""
+    cluster = fallen_behind()
     assert cluster.request("n1", "update", "sys/rotate").status == 204
     assert cluster.request("n1", "update", "kv/last", {"b": "2"}).status == 204
     cluster.start("n3")
@@ -56,11 +62,7 @@ def test_a_member_that_fell_behind_is_sent_the_base() -> None:
 
 def test_a_snapshot_that_finds_no_room_goes_on_when_there_is_some() -> None:
     """The member serves nothing meanwhile, but it stays up, and the leader is not hurried."""
-    small = StoreSettings(memtable_bytes_max=2_000, trailing_bytes_max=1_000, log_bytes_max=4_000)
-    cluster = Cluster(settings=Settings(store=small)).open()
-    cluster.crash("n3")
-    for number in range(20):
-        assert cluster.request("n1", "update", f"kv/{number}", {"b": "x" * 500}).status == 204
+    cluster = fallen_behind()
     cluster.start("n3")
     cluster.unseal("n3")
     cluster.machines["n3"].full = True

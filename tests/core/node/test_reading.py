@@ -5,11 +5,12 @@ from typing import cast
 import pytest
 
 from core.effects import Effect, Send
+from core.moment import NEVER
 from core.node.reading import ReadQueue
 from core.node.waiting import Waiting
 from core.raft.entry import HardState
 from core.raft.messages import ReadIndexRequest
-from core.raft.state import NEVER, ConfirmedRead, Raft
+from core.raft.state import ConfirmedRead, Raft
 from core.request import Request
 from core.settings import RaftSettings, RequestSettings, Settings
 from core.vault.plan import Plan

@@ -3,6 +3,7 @@
 import pytest
 
 from core import events
+from core.node import forwarding
 from core.node.forwarding import FORWARDED_BYTES_MAX
 from core.node.messages import Forward, Forwarded
 from core.request import Request, Response
@@ -288,12 +289,17 @@ def test_who_must_not_be_forwarded_is_told_where_to_go(cluster: Cluster) -> None
 # -- too much ---------------------------------------------------------------------------------
 
 
-def test_a_crowded_node_refuses_at_once() -> None:
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [("n1", RequestSettings(waiting_max=1)), ("n3", RequestSettings(forwarded_max=1))],
+    ids=["too many wait", "too many are forwarded"],
+)
+def test_a_crowded_node_refuses_at_once(name: str, limits: RequestSettings) -> None:
     """Nothing was done; the client may come back."""
-    cluster = Cluster(settings=Settings(requests=RequestSettings(waiting_max=1))).open()
-    cluster.isolate("n1")
-    first = cluster.ask("n1", "update", "kv/a", {"b": "2"})
-    second = cluster.ask("n1", "update", "kv/a", {"b": "3"})
+    cluster = Cluster(settings=Settings(requests=limits)).open()
+    cluster.isolate(name)
+    first = cluster.ask(name, "update", "kv/a", {"b": "2"})
+    second = cluster.ask(name, "update", "kv/a", {"b": "3"})
     cluster.run(0.001)
 
     assert not cluster.answered(first)
@@ -316,18 +322,6 @@ def test_a_crowded_leader_refuses_what_is_forwarded() -> None:
     assert sum(isinstance(each[2], Forward) for each in cluster.sent[began:]) == 1
 
 
-def test_a_follower_forwards_only_so_many_at_once() -> None:
-    """The rest is refused."""
-    cluster = Cluster(settings=Settings(requests=RequestSettings(forwarded_max=1))).open()
-    cluster.isolate("n3")
-    first = cluster.ask("n3", "update", "kv/a", {"b": "2"})
-    second = cluster.ask("n3", "update", "kv/a", {"b": "3"})
-    cluster.run(0.001)
-
-    assert not cluster.answered(first)
-    assert cluster.answer(second) == answers.OVERLOADED
-
-
 def test_what_is_too_large_to_be_passed_on_stays_where_it_is() -> None:
     """A message that is longer than the transport takes would cut this member off."""
     cluster = Cluster().open()
@@ -337,6 +331,23 @@ def test_what_is_too_large_to_be_passed_on_stays_where_it_is() -> None:
     assert not any(isinstance(each[2], Forward) for each in cluster.sent[began:])
 
     assert cluster.request("n1", "update", "kv/a", large, token="unknown").status == 400
+
+
+@pytest.mark.parametrize(("room_bytes", "status"), [(0, 200), (-1, 500)])
+def test_an_answer_that_is_too_large_to_be_passed_on_stays_at_the_leader(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, room_bytes: int, status: int
+) -> None:
+    """The read was forwarded since it uses up a token; what it answers must fit into a message."""
+    body = {"policies": ["root"], "num_uses": 3}
+    auth = decoded(cluster.request("n1", "update", "auth/token/create", body))["auth"]
+    assert cluster.request("n1", "update", "kv/a", {"b": "x" * 1_000}).status == 204
+    size = len(cluster.request("n1", "read", "kv/a", token=auth["client_token"]).body)
+    monkeypatch.setattr(forwarding, "FORWARDED_BYTES_MAX", size + room_bytes)
+
+    forwarded = cluster.request("n2", "read", "kv/a", token=auth["client_token"])
+    assert forwarded.status == status
+    assert (forwarded == answers.ANSWER_TOO_LARGE) == (room_bytes < 0)
+    assert cluster.request("n1", "read", "kv/a", token=auth["client_token"]).status == 200
 
 
 def test_too_much_that_is_not_committed_is_refused() -> None:

@@ -1,7 +1,8 @@
 """What only looked on is answered by a leader that surely leads, be it a refusal or no news."""
 
 from core.raft.entry import KIND_EMPTY
-from core.settings import RaftSettings
+from core.settings import RaftSettings, Settings
+from core.vault import answers
 from tests.core.node.cluster import Cluster
 
 UNKNOWN = {"token": "hvs.aaaaaaaaaaaaaaaaaaaaaaaa"}
@@ -34,6 +35,21 @@ def test_a_leader_without_a_lease_confirms_by_an_entry() -> None:
 
     assert last.kind == KIND_EMPTY
     assert cluster.answer(refusal).status == 204
+
+
+def test_a_leader_without_a_lease_and_without_room_refuses_what_only_looked_on() -> None:
+    """It may lead no more, and has no room for the entry that would tell."""
+    settings = Settings(raft=RaftSettings(uncommitted_bytes_max=4_000))
+    cluster = Cluster(settings=settings).open()
+    cluster.isolate("n1")
+    cluster.run(0.48)
+    leadership = cluster.machines["n1"].running.raft.leadership
+    assert leadership is not None
+    leadership.uncommitted_bytes = 4_001
+    refusal = cluster.ask("n1", "update", "auth/token/revoke", UNKNOWN)
+    cluster.run(0.001)
+
+    assert cluster.answer(refusal) == answers.NO_ROOM
 
 
 def test_a_lease_is_renewed_long_before_its_end() -> None:

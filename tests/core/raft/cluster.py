@@ -1,8 +1,8 @@
-"""A small cluster of real `Raft` objects over logs, bases and a network kept in memory.
+"""A small cluster of real `Raft` objects and journals over a disk and a network kept in memory.
 
-Owns what a node and its driver do around consensus: what must be durable before a message leaves,
-what a crash takes away, how a snapshot becomes a base. Must not decide when anything happens: who
-drives it does. Messages take the way over the wire format, so that nobody shares a record.
+Owns what a node and its driver do around consensus: when a write is done, what a crash takes away,
+how a snapshot becomes a base. Must not decide when anything happens: who drives it does. Messages
+take the way over the wire format, and batches that of the log, so that nobody shares a record.
 """
 
 from collections import deque
@@ -13,21 +13,26 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from core.check import InvariantBroken
+from core.effects import Effect, PrepareSegment, WriteLog
 from core.moment import NANOSECONDS_PER_SECOND
+from core.node.journal import Journal
 from core.raft import dispatch, snapshot
 from core.raft.configuration import Configuration, Member
 from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES, Entry, HardState
+from core.raft.incoming import StagedChunk
 from core.raft.messages import RaftMessage
-from core.raft.state import Outgoing, Raft, StagedChunk
+from core.raft.state import Outgoing, Raft
 from core.settings import RaftSettings
 from core.store.base import BaseMeta
 from core.store.memory_base import MemoryBase
+from core.wal.frame import Payload, decode_frame, decode_payload
+from core.wal.writer import Position, SegmentWrite, Writer
 from tests.core.raft import trace
 
 START_NS: Final = NANOSECONDS_PER_SECOND
 TURNS_MAX: Final = 100
 """Turns of one node in a row while nothing comes from outside; more of them go in circles."""
-ROOM_BYTES: Final = 1 << 20
+SEGMENT_BYTES: Final = 1 << 20
 
 Outcome = TypeVar("Outcome")
 
@@ -41,15 +46,6 @@ class LeastEntropy:
     def random_bytes(self, count: int) -> bytes:
         """Return `count` zeros."""
         return bytes(count)
-
-
-class Batch(NamedTuple):
-    """A write of the log under way, and the last entry that is durable after it."""
-
-    hard_state: HardState | None
-    entries: tuple[Entry, ...]
-    last_index: int
-    last_term: int
 
 
 class InFlight(NamedTuple):
@@ -73,7 +69,7 @@ class Machine:
         base: the durable state, one key for each entry.
         raft: None while it is down.
         by_hand: its disk waits to be told that it is done.
-        batch: the write of the log under way.
+        writing: the write of the log under way.
     """
 
     def __init__(self, cluster: "Cluster", name: str) -> None:
@@ -84,9 +80,9 @@ class Machine:
         self.base = MemoryBase()
         self.raft: Raft | None = None
         self.by_hand = False
-        self.batch: Batch | None = None
-        self._waits_for_term = False
-        self._held: list[Outgoing] = []
+        self.writing: WriteLog | None = None
+        self._journal = self._new_journal()
+        self._void_through = 0
         self._staging: deque[StagedChunk] = deque()
         self._staged: list[tuple[bytes, bytes]] = []
         self._replacing: tuple[int, BaseMeta, bool] | None = None
@@ -101,6 +97,7 @@ class Machine:
 
     def start(self) -> None:
         """Recover from what is durable."""
+        self._journal = self._new_journal()
         self.raft = Raft(
             self.name,
             self.cluster.settings,
@@ -115,12 +112,16 @@ class Machine:
     def crash(self) -> None:
         """Lose everything that is not durable."""
         self.raft = None
-        self.batch = None
-        self._waits_for_term = False
-        self._held = []
+        self.writing = None
+        self._void_through = 0
         self._staging.clear()
         self._staged = []
         self._replacing = None
+
+    def _new_journal(self) -> Journal:
+        """Return one that goes on behind the durable term, in a log of its own."""
+        writer = Writer(b"", SEGMENT_BYTES, Position(hard_state=self.hard_state))
+        return Journal(writer, retry_ns=0)
 
     # -- turns ------------------------------------------------------------------------------
 
@@ -157,7 +158,7 @@ class Machine:
 
     def _end_turn(self, raft: Raft) -> None:
         now_ns = self.cluster.now_ns
-        for outgoing in self._release(raft):
+        for outgoing in self._journal.release(raft):
             if outgoing.receiver == self.name:
                 dispatch.step(raft, self.name, outgoing.message, now_ns)
             else:
@@ -172,30 +173,9 @@ class Machine:
         self._staging += raft.staged_chunks
         raft.staged_chunks = []
         self._begin_write(raft)
-        for outgoing in self._release(raft):
+        for outgoing in self._journal.release(raft):
             assert outgoing.receiver != self.name, "a node's word to itself would leave it"
             self.cluster.post(self.name, outgoing)
-
-    def _release(self, raft: Raft) -> list[Outgoing]:
-        """Return the messages that may leave, as `core.node.journal` does."""
-        waiting = self._held + raft.outbox
-        self._held = []
-        raft.outbox = []
-        ready: list[Outgoing] = []
-        for outgoing in waiting:
-            if not outgoing.when_durable:
-                ready.append(outgoing)
-            elif outgoing.term < raft.term:
-                continue
-            elif (
-                self._waits_for_term
-                or raft.hard_state_changed
-                or outgoing.durable_index > raft.log.stable_index
-            ):
-                self._held.append(outgoing)
-            else:
-                ready.append(outgoing)
-        return ready
 
     # -- the disk ---------------------------------------------------------------------------
 
@@ -209,28 +189,27 @@ class Machine:
 
     def busy(self) -> bool:
         """Tell whether the disk has something to finish."""
-        return self.batch is not None or self.base_busy()
+        return self.writing is not None or self.base_busy()
 
     def base_busy(self) -> bool:
         """Tell whether that is something that it does to the base."""
         return bool(self._staging or self._replacing)
 
     def _begin_write(self, raft: Raft) -> None:
-        if raft.hard_state_changed:
-            self._waits_for_term = True
-        if self.batch is not None:
-            return
-        entries = raft.log.unwritten(ROOM_BYTES)
-        if not entries and not raft.hard_state_changed:
-            return
-        hard_state = raft.hard_state() if raft.hard_state_changed else None
-        raft.hard_state_changed = False
-        index = raft.log.handed_index
-        self.batch = Batch(hard_state, entries, index, raft.log.term_at(index) or 0)
+        asked: list[Effect] = []
+        self._journal.prepare(self.cluster.now_ns, asked)
+        for effect in asked:
+            assert isinstance(effect, PrepareSegment)
+            self._journal.writer.segment_ready(effect.number)
+        asked.clear()
+        self._journal.write(raft, self.cluster.now_ns, asked)
+        for effect in asked:
+            assert isinstance(effect, WriteLog)
+            self.writing = effect
 
     def _complete_one(self, raft: Raft) -> bool:
-        if self.batch is not None:
-            self._write(raft, self.batch)
+        if self.writing is not None:
+            self._write(raft, self.writing)
             return True
         return self._complete_base(raft)
 
@@ -243,15 +222,16 @@ class Machine:
             return False
         return True
 
-    def _write(self, raft: Raft, batch: Batch) -> None:
-        self.batch = None
-        if batch.hard_state is not None:
-            self.hard_state = batch.hard_state
-        if batch.entries:
-            kept = [entry for entry in self.entries if entry.index < batch.entries[0].index]
-            self.entries = [*kept, *batch.entries]
-        self._waits_for_term = raft.hard_state_changed
-        dispatch.durable(raft, batch.last_index, batch.last_term, self.cluster.now_ns)
+    def _write(self, raft: Raft, writing: WriteLog) -> None:
+        self.writing = None
+        for write in writing.writes:
+            batch = _batch_of(write)
+            if batch.hard_state is not None:
+                self.hard_state = batch.hard_state
+            if batch.entries and writing.sequence > self._void_through:
+                kept = [entry for entry in self.entries if entry.index < batch.entries[0].index]
+                self.entries = [*kept, *batch.entries]
+        self._journal.written(raft, writing.sequence, self.cluster.now_ns)
 
     def _stage(self, raft: Raft, chunk: StagedChunk) -> None:
         if chunk.number == 0:
@@ -260,8 +240,8 @@ class Machine:
         meta = snapshot.staged(raft, chunk.snapshot, chunk.number)
         if meta is not None:
             voids = snapshot.prepare_replacement(raft, meta)
-            if voids and self.batch is not None:
-                self.batch = self.batch._replace(entries=(), last_index=0, last_term=0)
+            if voids:
+                self._void_through = self._journal.void()
             self._replacing = (chunk.snapshot, meta, voids)
 
     def _replace(self, raft: Raft, snapshot_id: int, meta: BaseMeta, voids: bool) -> None:
@@ -289,6 +269,14 @@ class Machine:
         assert index <= self.base.meta.index
         self.running.log.compact(index)
         self.entries = [entry for entry in self.entries if entry.index > index]
+
+
+def _batch_of(write: SegmentWrite) -> Payload:
+    """Return what a write carries, read as recovery reads it."""
+    segment = memoryview(bytes(write.offset) + write.data)
+    frame = decode_frame(segment, number=write.number, offset=write.offset)
+    assert frame is not None
+    return decode_payload(frame.payload)
 
 
 class Cluster:

@@ -7,8 +7,9 @@ who sees all members can check. A failing schedule is a script: it can be pasted
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from core.moment import NEVER
 from core.raft import membership, reads
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
 from tests.core.raft.cluster import Machine
 from tests.core.raft.script import Player
 

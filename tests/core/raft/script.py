@@ -35,12 +35,12 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
-from core.moment import NANOSECONDS_PER_MILLISECOND
+from core.moment import NANOSECONDS_PER_MILLISECOND, NEVER
 from core.raft import membership, reads, transfer
 from core.raft.configuration import Configuration
 from core.raft.entry import KIND_WRITES
 from core.raft.messages import ReadIndexRequest, SnapshotRequest
-from core.raft.state import NEVER, Raft
+from core.raft.state import Raft
 from core.settings import RaftSettings
 from tests.core.raft import trace
 from tests.core.raft.cluster import Cluster, InFlight, Machine, members_of

@@ -182,26 +182,27 @@ def test_only_durable_entries_are_cut() -> None:
         log.compact(2)
 
 
-def test_an_entry_that_was_replaced_is_not_durable() -> None:
-    """Bug 24: the disk speaks of an entry that stands there no more."""
+def replaced_while_written(term: int) -> Log:
+    """Return a log whose entry 2.1 gave way to one of `term` while the disk was busy with it."""
     log = log_of(1)
     log.append(entry(2, 1))
     log.unwritten(1000)
     log.truncate(2)
-    log.append(entry(2, 2))
+    log.append(entry(2, term))
     log.written(2, 1)
+    return log
+
+
+def test_an_entry_that_was_replaced_is_not_durable() -> None:
+    """Bug 24: the disk speaks of an entry that stands there no more."""
+    log = replaced_while_written(2)
 
     assert (1, 1) == (log.stable_index, log.handed_index)
 
 
 def test_an_entry_that_came_back_is_durable_and_not_written_again() -> None:
     """Bug 24, the other way round: cut and received again while the disk was busy with it."""
-    log = log_of(1)
-    log.append(entry(2, 1))
-    log.unwritten(1000)
-    log.truncate(2)
-    log.append(entry(2, 1))
-    log.written(2, 1)
+    log = replaced_while_written(1)
 
     assert (2, 2) == (log.stable_index, log.handed_index)
     log.compact(2)

@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.check import InvariantBroken
 from core.raft.progress import Mode, Progress, SnapshotTransfer
 from core.store.base import BaseMeta
 from core.store.memory_base import MemoryBase
@@ -66,6 +68,14 @@ def test_an_old_answer_is_no_news() -> None:
 
     assert not peer.accepted(5)
     assert (8, 10, deque([9])) == (peer.match, peer.next, peer.inflight)
+
+
+def test_a_peer_that_would_be_sent_what_it_has_is_no_peer() -> None:
+    """Whoever comes to that has miscounted, and stops."""
+    peer = Progress(match=3, next=3, mode=Mode.REPLICATE)
+
+    with pytest.raises(InvariantBroken, match="never sent what it has"):
+        peer.accepted(2)
 
 
 def test_a_probe_that_matches_begins_replication_right_behind_it() -> None:

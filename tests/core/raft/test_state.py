@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.check import InvariantBroken
+from core.moment import NEVER
 from core.raft import dispatch
 from core.raft.configuration import Configuration
 from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES, Entry, HardState
-from core.raft.state import NEVER, Raft, Role
+from core.raft.state import Raft, Role
 from core.settings import RaftSettings
 from core.store.base import BaseMeta
 from core.store.memory_base import MemoryBase

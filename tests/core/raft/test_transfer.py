@@ -1,8 +1,9 @@
 """Handing leadership over: the ways that a script does not reach."""
 
+from core.moment import NEVER
 from core.raft import dispatch, membership, transfer
 from core.raft.messages import TimeoutNow
-from core.raft.state import NEVER, Raft, Role
+from core.raft.state import Raft, Role
 from tests.core.raft.script import Player
 
 

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.engines.call import RequestError
-from core.request import Operation, Request
 from core.vault.audit_devices import (
-    DEVICE_PATTERN,
     DEVICES_MAX,
     FILE_PATH_MAX,
     AuditDevice,
@@ -18,8 +16,6 @@ from core.vault.audit_devices import (
     requested,
 )
 from core.vault.audit_file import AuditFile
-from core.vault.plan import Plan
-from core.vault.routes import Route
 from tests.core.barrier.helpers import examples
 from tests.core.vault.node import Node
 
@@ -238,35 +234,3 @@ def test_there_are_only_so_many_devices() -> None:
         enable(node, f"file-{number}")
 
     assert (400, "there can be at most 16 audit devices") == refusal_of(node, record_of("a"))
-
-
-# -- files to try -----------------------------------------------------------------------------
-
-
-def candidate(
-    operation: Operation, pattern: str | None, body: dict[str, Any] | None
-) -> AuditFile | None:
-    route = None if pattern is None else Route(pattern)
-    plan = Plan(writes=True, request_id="", route=route, argument="file")
-    devices = Node().services.audit_devices
-    return devices.candidate(plan, Request(operation, "sys/audit/file"), body)
-
-
-def test_the_file_of_a_device_to_be_is_tried_first() -> None:
-    assert AuditFile("/var/log/audit.log") == candidate("update", DEVICE_PATTERN, BODY)
-
-
-@pytest.mark.parametrize(
-    ("operation", "pattern", "body"),
-    [
-        ("delete", DEVICE_PATTERN, BODY),
-        ("update", "sys/mounts/*", BODY),
-        ("update", None, BODY),
-        ("update", DEVICE_PATTERN, None),
-        ("update", DEVICE_PATTERN, {"type": "file"}),
-    ],
-)
-def test_no_other_request_has_a_file_to_try(
-    operation: Operation, pattern: str | None, body: dict[str, Any] | None
-) -> None:
-    assert candidate(operation, pattern, body) is None

@@ -11,6 +11,7 @@ from core.barrier.envelope import WrongKey
 from core.moment import NANOSECONDS_PER_SECOND
 from core.raft import configuration
 from core.request import Response
+from core.store.transaction import Transaction
 from core.vault import authority, joining
 from tests.core.barrier.helpers import SeededEntropy
 from tests.core.node.single import SingleNode, decoded, errors
@@ -184,3 +185,18 @@ def test_a_key_that_cannot_be_certified_is_refused(node: SingleNode) -> None:
     assert response.status == 400
     assert errors(response)[0].startswith("the public key cannot be used: ")
     assert list(node.node.raft.configuration.members) == ["n1"]
+
+
+def test_a_cluster_that_has_lost_its_seal_lets_nobody_in(node: SingleNode) -> None:
+    """Neither is a challenge given nor a proof looked at."""
+    body, _ = proof(node, challenged(node))
+    vault = node.node._custody.vault
+    assert vault is not None
+    transaction = Transaction(node.node.store)
+    joining.authority_storage(vault.services, transaction).delete("unseal-key")
+    assert node.node._executing.propose(transaction.writes)
+    node.pass_time(1)
+
+    for path, asked in ((joining.CHALLENGE_PATH, QUESTION), (joining.ANSWER_PATH, body)):
+        response = ask(node, path, asked)
+        assert (response.status, errors(response)) == (500, ["the cluster has no seal"])

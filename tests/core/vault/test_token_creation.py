@@ -199,6 +199,7 @@ def test_the_last_use_may_be_to_look_or_to_revoke(node: SingleNode) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.covering
 def test_a_tree_is_not_deeper_than_its_bound(node: SingleNode) -> None:
     token: str | None = None
     for _ in range(GENERATIONS_MAX - 1):

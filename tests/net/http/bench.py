@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import h11
 import msgspec
 
+from net.http.connection import Connection
 from net.http.lane import Lane
 from net.http.requests import Client
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
-from net.stream import PlainTransport, Transport
+from net.stream import PlainTransport
 from net.tls import ServerTls
 from tests.net.http.echo import EchoApplication
 
@@ -27,7 +28,7 @@ class Bench:
         application: who answers in it.
         statistics: what it counts.
         lane: the lane.
-        handed_over: what Hypercorn would get: transports and what was received from them.
+        handed_over: what Hypercorn would get: connections and what was received from them.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Bench:
     ) -> None:
         self.application = application or EchoApplication()
         self.statistics = Statistics()
-        self.handed_over: list[tuple[Transport, bytes]] = []
+        self.handed_over: list[tuple[Connection, bytes]] = []
         self.lane = Lane(self.application, settings, self.statistics, self._take)
         self._sockets = contextlib.ExitStack()
 
@@ -59,8 +60,8 @@ class Bench:
         self.lane.close()
         self._sockets.close()
 
-    def _take(self, transport: Transport, data: bytes) -> None:
-        self.handed_over.append((transport, data))
+    def _take(self, connection: Connection, data: bytes) -> None:
+        self.handed_over.append((connection, data))
 
 
 @contextlib.contextmanager

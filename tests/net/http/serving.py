@@ -38,9 +38,16 @@ async def serving(
 ) -> AsyncIterator[Listener]:
     """Serve on a free port, and drain in the end without patience."""
     opened = listener(application, settings, tls)
+    async with running(opened):
+        yield opened
+
+
+@contextlib.asynccontextmanager
+async def running(opened: Listener) -> AsyncIterator[None]:
+    """Let a listener serve, and drain in the end without patience."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(opened.serve)
-        yield opened
+        yield
         await opened.drain(0)
 
 

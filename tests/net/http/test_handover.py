@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from net.http.handover import Handover
+from net.http.requests import Client
 from net.http.settings import HEAD_BYTES_MAX, ListenerSettings, ListenerTimeouts
 from net.http.statistics import Statistics
 from net.stream import PlainTransport
@@ -25,10 +26,13 @@ from tests.net.tls_client import client_context
 CHUNKED = (
     b"PUT /v1/%b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 )
+CLIENT = Client(HOST, 4711)
+ROUNDS = 20
 UNFINISHED = b"PUT /v1/a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"
 
 
 async def test_chunked_bodies_and_all_that_follows() -> None:
+    """Hypercorn serves one request; the next one begins in the thin lane again."""
     application = EchoApplication()
     async with serving(application) as opened, await dial(opened) as stream:
         await stream.send_all(CHUNKED % b"a")
@@ -36,7 +40,7 @@ async def test_chunked_bodies_and_all_that_follows() -> None:
         await stream.send_all(b"GET /v1/b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         second = await until_end(stream)
 
-        assert (1, 0) == (opened.statistics.handed_over, opened.statistics.requests)
+        assert (1, 1) == (opened.statistics.handed_over, opened.statistics.requests)
     assert ["a", "b"] == [path_of(answers(each)[0]) for each in (first, second)]
     assert [b"{}", b""] == [request.body for request in application.asked]
 
@@ -62,23 +66,6 @@ async def test_http_1_0() -> None:
         answer = await until_end(stream)
 
     assert "a" == path_of(answers(answer)[0])
-
-
-async def test_no_request_turns_its_connection_into_http_2() -> None:
-    """A proxy that passed it on would see none of those that follow."""
-    application = EchoApplication()
-    data = (
-        b"GET /v1/a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-        b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
-    )
-    async with serving(application) as opened, await dial(opened) as stream:
-        await stream.send_all(data + b"GET /v1/b HTTP/1.1\r\nHost: a\r\n\r\n")
-        await stream.send_eof()
-
-        answer = await until_end(stream)
-
-    assert [200, 200] == [status for status, _ in answers(answer, 2)]
-    assert ["a", "b"] == [request.path for request in application.asked]
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
@@ -124,15 +111,29 @@ async def test_http_2_connections_may_lie_idle(
     assert 50 <= autojump_clock.current_time() < 55
 
 
-async def test_slow_heads_end(autojump_clock: trio.testing.MockClock) -> None:
-    timeouts = ListenerTimeouts(idle_s=50, read_header_s=5)
-    settings = ListenerSettings(timeouts=timeouts)
-    async with serving(EchoApplication(), settings) as opened, await dial(opened) as stream:
-        await stream.send_all(CHUNKED % b"a" + b"GET /v1/b HT")
-        answer = await until_end(stream)
+async def test_what_follows_a_request_is_given_back() -> None:
+    settings = ListenerSettings()
+    handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"/v1/b")
+        rest = await handover.serve(PlainTransport(near), CHUNKED % b"a" + b"GET ", CLIENT)
+        answer = far.recv(1 << 16)
+        near.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            rest = (rest or b"") + near.recv(1 << 10)
 
     assert "a" == path_of(answers(answer)[0])
-    assert 5 <= autojump_clock.current_time() < 10
+    assert b"GET /v1/b" == rest
+
+
+async def test_the_last_request_of_a_connection_is_followed_by_none() -> None:
+    settings = ListenerSettings()
+    handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
+    near, far = socket.socketpair()
+    data = (CHUNKED % b"a").replace(b"Host: a", b"Host: a\r\nConnection: close")
+    with near, far:
+        assert await handover.serve(PlainTransport(near), data, CLIENT) is None
 
 
 async def test_slow_bodies_end(autojump_clock: trio.testing.MockClock) -> None:
@@ -167,6 +168,31 @@ async def test_a_client_that_takes_nothing_does_not_hold_up_the_end() -> None:
 
         with contextlib.suppress(trio.BrokenResourceError):
             assert len(await until_end(stream)) < 33554432
+
+
+async def test_a_client_that_has_said_all_is_gone() -> None:
+    """As in the thin lane; that nobody waits any more is no fault of the server's."""
+    application = EchoApplication()
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"held/a")
+        while not application.held:
+            await trio.testing.wait_all_tasks_blocked()
+        await stream.send_eof()
+
+        assert b"" == await until_end(stream)
+    assert [1] == application.abandoned
+
+
+async def test_a_client_that_has_said_all_gets_a_whole_answer_or_none() -> None:
+    async with serving(EchoApplication()) as opened:
+        for _ in range(ROUNDS):
+            async with await dial(opened) as stream:
+                await stream.send_all(CHUNKED % b"long/9")
+                await stream.send_eof()
+
+                answer = await until_end(stream)
+
+            assert b"" == answer or [(200, b"x" * 9)] == answers(answer)
 
 
 async def test_draining_ends_idle_connections() -> None:
@@ -244,20 +270,8 @@ async def test_an_unforeseen_fault_ends_its_connection_only() -> None:
     statistics = Statistics()
     handover = Handover(build_app(EchoApplication(), settings), settings, statistics)
     near, far = socket.socketpair()
-    far.close()
+    with near:
+        far.close()
+        rest = await handover.serve(_Faulty(near), UNFINISHED, CLIENT)
 
-    await handover.serve(_Faulty(near), b"")
-
-    assert (1, 0, -1) == (statistics.handovers_failed, len(handover), near.fileno())
-
-
-async def test_a_websocket_is_refused() -> None:
-    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
-        await stream.send_all(
-            b"GET /v1/a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-
-        answer = await until(stream, b"\r\n\r\n")
-
-    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert (1, 0, None) == (statistics.handovers_failed, len(handover), rest)

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from net.http.head import NO_BLOCK, Block, Head, Verdict, parse_head
+from core.request import Response
+from net.http.head import NO_BLOCK, Block, Head, parse_head
+from net.http.judgement import HEAD_TOO_LARGE, Verdict
 from net.http.requests import Fields
 from net.http.settings import HEAD_BYTES_MAX
 
@@ -60,8 +62,8 @@ def test_a_changed_header_is_looked_into() -> None:
     assert "u" == second.block.fields.token
 
 
-@pytest.mark.parametrize("method", [b"DELETE", b"GET", b"HEAD", b"LIST", b"PATCH", b"POST", b"PUT"])
-def test_the_verbs_of_the_api_are_taken(method: bytes) -> None:
+@pytest.mark.parametrize("method", [b"DELETE", b"GET", b"LIST", b"OPTIONS", b"get", b"B-R.E_W"])
+def test_all_verbs_are_taken_as_they_are(method: bytes) -> None:
     head = parse_head(method + b" /v1/a HTTP/1.1\r\nHost: a\r\n\r\n")
 
     assert isinstance(head, Head)
@@ -75,6 +77,9 @@ def test_the_verbs_of_the_api_are_taken(method: bytes) -> None:
         (b"connection: Keep-Alive", True),
         (b"Connection: close", False),
         (b"CONNECTION: CLOSE", False),
+        (b"Connection: keep-alive, te", True),
+        (b"Connection: Upgrade, HTTP2-Settings", True),
+        (b"Connection: te ,\tclose", False),
     ],
 )
 def test_the_connection_ends_when_the_client_says_so(line: bytes, *, expected: bool) -> None:
@@ -94,58 +99,49 @@ def test_padding_before_a_value_is_dropped() -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"OPTIONS /v1/a HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"get /v1/a HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET http://a/v1/a HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET * HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /v1/a b HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /v1/\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /v1/\x7f HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET  /v1/a HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /v1/a HTTP/1.0\r\nHost: a\r\n\r\n",
-        b"GET /v1/a HTTP/2.0\r\nHost: a\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /v1/a HTTP/1.1\r\n\r\n",
         b"GET /v1/a HTTP/1.1\nHost: a\n\n",
         b"GET /v1/a HTTP/1.1\r\nHost: a\n\r\n",
-        b"\r\nGET /v1/a HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        with_lines(b"Transfer-Encoding: chunked"),
+        with_lines(b"Expect: 100-continue"),
+        with_lines(b"Content-Length: 1, 1"),
+        with_lines(b"Content-Length: 1234567890123"),
+        with_lines(b"X-A: x "),
+        with_lines(b"X-A: \xc3\xa4"),
     ],
 )
-def test_what_is_no_regular_request_is_foreign(head: bytes) -> None:
+def test_what_is_odd_but_sound_is_foreign(head: bytes) -> None:
     assert Verdict.FOREIGN == parse_head(head)
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        b"Host: b",
-        b"Transfer-Encoding: chunked",
-        b"Expect: 100-continue",
         b"Upgrade: websocket",
         b"HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA",
         b"TE: trailers",
         b"Trailer: x",
-        b"Connection: upgrade",
-        b"Connection: keep-alive, te",
-        b"Content-Length: -1",
-        b"Content-Length: +1",
-        b"Content-Length: 1, 1",
-        b"Content-Length:",
-        b"Content-Length: 1234567890123",
-        b" folded: x",
-        b"X-A : x",
-        b"X-A: x ",
-        b"X-A: \x00",
-        b"X-A: \xc3\xa4",
-        b"X-A: x\r",
-        b": x",
-        b"X A: x",
-        b"no colon",
     ],
 )
-def test_what_is_no_regular_header_is_foreign(line: bytes) -> None:
-    assert Verdict.FOREIGN == parse_head(with_lines(line))
+def test_what_is_only_offered_is_ignored(line: bytes) -> None:
+    assert isinstance(parse_head(with_lines(line)), Head)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /v1/a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /v1/a HTTP/2.0\r\nHost: a\r\n\r\n",
+        b"GET /v1/a HTTP/1.1\r\n\r\n",
+        b"GET /v1/a HTTP/1.1\r\nHost: a b\r\n\r\n",
+        with_lines(b"Content-Length: -1"),
+        with_lines(b"Host: b"),
+        with_lines(b"X-A: \x00"),
+    ],
+)
+def test_what_breaks_the_rules_is_refused(head: bytes) -> None:
+    assert isinstance(parse_head(head), Response)
 
 
 @pytest.mark.parametrize("line", [b"Content-Length: 1", b"X-Vault-Token: t", b"X-Other: a"])
@@ -163,9 +159,7 @@ def test_a_head_has_a_bound() -> None:
     room = HEAD_BYTES_MAX - len(with_lines(b"X-A: "))
 
     assert isinstance(parse_head(with_lines(b"X-A: " + b"x" * room)), Head)
-    assert Verdict.FOREIGN == parse_head(with_lines(b"X-A: x" + b"x" * room))
-    assert Verdict.INCOMPLETE == parse_head(b"GET /" + b"x" * (HEAD_BYTES_MAX - 6))
-    assert Verdict.FOREIGN == parse_head(b"GET /" + b"x" * (HEAD_BYTES_MAX - 5))
+    assert HEAD_TOO_LARGE == parse_head(with_lines(b"X-A: x" + b"x" * room))
 
 
 HEADER_NAMES = st.sampled_from(

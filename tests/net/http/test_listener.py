@@ -10,6 +10,7 @@ import structlog
 import trio
 import trio.testing
 
+from net import descriptors
 from net.http.listener import (
     ACCEPT_BURST_MAX,
     ACCEPT_PAUSE_S,
@@ -22,9 +23,11 @@ from net.tls import ServerTls, ServerTlsSettings
 from tests.net.certificates import issued, write
 from tests.net.http.bench import GET, answers, path_of
 from tests.net.http.echo import BrokenApplication, EchoApplication
-from tests.net.http.serving import HOST, dial, listener, serving, until, until_end
+from tests.net.http.serving import HOST, dial, listener, running, serving, until, until_end
 from tests.net.tls_client import client_context
 
+SHARE = 20
+"""Descriptors that are taken at first, and leave enough for both ends of a connection."""
 LAST = b"GET /v1/%b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 CHUNKED = b"PUT /v1/%b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 
@@ -106,6 +109,35 @@ async def test_more_connections_than_the_limit_are_reset() -> None:
 
         assert "c" == path_of(answers(again)[0])
         assert (2, 1) == (opened.statistics.accepted, opened.statistics.refused)
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["plain", "TLS"])
+async def test_clients_get_no_descriptor_beyond_their_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, secured: bool
+) -> None:
+    """The others are for the log and for peers. A client is served once a lower one is free."""
+    tls = ServerTls(ServerTlsSettings(*write(issued("server"), tmp_path))) if secured else None
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.ExitStack() as taken:
+        end = max(taken.enter_context(socket.socket()).fileno() for _ in range(SHARE)) + 1
+        monkeypatch.setattr(descriptors, "DESCRIPTORS_MAX", 2 * end)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (2 * end, before[1]))
+        try:
+            opened = listener(EchoApplication(), tls=tls)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        async with running(opened):
+            assert await is_reset(opened)
+            taken.close()
+            stream: trio.abc.Stream = await dial(opened)
+            if secured:
+                stream = trio.SSLStream(stream, client_context(), server_hostname=HOST)
+            await stream.send_all(LAST % b"a")
+            answer = await until_end(stream)
+            await stream.aclose()
+
+    assert (1, 1) == (opened.statistics.accepted, opened.statistics.refused)
+    assert "a" == path_of(answers(answer)[0])
 
 
 async def test_the_log_tells_that_clients_are_turned_away(

@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 from net.http.application import Application
+from net.http.requests import Client
 from net.http.settings import ListenerSettings
 from net.http.statistics import Statistics
 from net.http.wide import AsgiApp, WideLane
@@ -21,6 +22,7 @@ from tests.net.http.serving import HOST, until, until_end
 
 CHUNKED = b"PUT /v1/%b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 SETTINGS = ListenerSettings()
+CLIENT = Client(HOST, 4711)
 
 
 def wide(build: Callable[[], AsgiApp]) -> WideLane:
@@ -60,12 +62,15 @@ async def test_connections_that_come_together_load_it_once() -> None:
     lane = wide(build)
     pairs = [connected() for _ in range(3)]
     async with trio.open_nursery() as nursery:
-        for transport, _ in pairs:
-            nursery.start_soon(lane.serve, transport, CHUNKED % b"a")
+        async with lane._loading:
+            for transport, _ in pairs:
+                nursery.start_soon(lane.serve, transport, CHUNKED % b"a", CLIENT)
+            await trio.testing.wait_all_tasks_blocked()
+            count = len(lane)
         said = [await until(stream, b"}") for _, stream in pairs]
-        count = len(lane)
         await lane.drain()
-        for _, stream in pairs:
+        for transport, stream in pairs:
+            transport.close()
             await stream.aclose()
 
     assert ["a"] * 3 == [path_of(answers(each)[0]) for each in said]
@@ -77,13 +82,14 @@ async def test_a_drain_counts_who_waits_for_it() -> None:
     transport, stream = connected()
     async with trio.open_nursery() as nursery:
         async with lane._loading:
-            nursery.start_soon(lane.serve, transport, CHUNKED % b"a")
+            nursery.start_soon(lane.serve, transport, CHUNKED % b"a", CLIENT)
             await trio.testing.wait_all_tasks_blocked()
             waiting = len(lane)
             nursery.start_soon(lane.drain)
             await trio.testing.wait_all_tasks_blocked()
-        await until_end(stream)
+        assert "a" == path_of(answers(await until(stream, b"}"))[0])
         await stream.aclose()
+    transport.close()
 
     assert (1, 0) == (waiting, len(lane))
 
@@ -95,7 +101,7 @@ async def test_who_can_wait_no_longer_is_closed() -> None:
     lane = wide(build)
     transport, stream = connected()
     with pytest.raises(ImportError, match="starlette"):
-        await lane.serve(transport, b"")
+        await lane.serve(transport, b"", CLIENT)
     rest = await until_end(stream)
     await stream.aclose()
 
@@ -115,7 +121,7 @@ async def test_close_ends_all_at_once() -> None:
     lane = wide(echo)
     transport, stream = connected()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lane.serve, transport, CHUNKED % b"a")
+        nursery.start_soon(lane.serve, transport, CHUNKED % b"a", CLIENT)
         await until(stream, b"}")
         lane.close()
         rest = await until_end(stream)

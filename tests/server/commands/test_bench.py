@@ -210,7 +210,13 @@ def test_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_signal_ends_everything(number: signal.Signals, tmp_path: Path) -> None:
     """Only the process itself is told, as by a shell's kill."""
     command = ("bench", "cluster", "-seconds=60", "-keys=100", f"-dir={tmp_path}")
-    program = f"import sys; from server.cli import main; sys.exit(main({command!r}))"
+    # Whoever is started in the background by a script is told to ignore SIGINT.
+    program = f"""
+import signal, sys
+from server.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main({command!r}))
+"""
     environment = {**os.environ, "PATH": "/nonexistent"}
     pipe = subprocess.PIPE
     with subprocess.Popen(

@@ -3,6 +3,7 @@
 from random import Random
 
 import msgspec
+from hypothesis import strategies as st
 
 from sim.checker.history import Operation, OperationKind
 
@@ -25,6 +26,24 @@ def operation(
         value=value,
         version=version,
         expected=expected,
+    )
+
+
+@st.composite
+def tiny_operations(draw: st.DrawFn) -> Operation:
+    """An operation with any answer, of which few make sense."""
+    kind: OperationKind = draw(st.sampled_from(("read", "write", "cas")))
+    invoked_ns = draw(st.integers(0, 6))
+    returned_ns = invoked_ns + draw(st.integers(0, 4)) if draw(st.booleans()) else None
+    version = draw(st.integers(0 if kind == "read" else 1, 3))
+    mismatch = kind == "cas" and draw(st.booleans())
+    return operation(
+        kind,
+        invoked_ns,
+        returned_ns,
+        draw(st.sampled_from("ab")) if kind != "read" or version else None,
+        None if returned_ns is None or mismatch else version,
+        draw(st.integers(0, 2)) if mismatch else version - 1,
     )
 
 
@@ -77,6 +96,18 @@ def atomic_history(
             )
         )
     return _executed(random, drafts)
+
+
+@st.composite
+def atomic_histories(draw: st.DrawFn) -> list[Operation]:
+    """What clients saw of two registers, with few or many outcomes unknown."""
+    return atomic_history(
+        Random(draw(st.integers(0, 2**32))),
+        operations=60,
+        keys=2,
+        unknown_percent=draw(st.integers(0, 60)),
+        unique_values=draw(st.booleans()),
+    )
 
 
 def _executed(random: Random, drafts: list[_Draft]) -> list[Operation]:

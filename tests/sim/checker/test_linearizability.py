@@ -7,7 +7,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from sim.checker.history import Operation, OperationKind, by_key
+from sim.checker.history import Operation, by_key
 from sim.checker.linearizability import (
     RULE,
     UNDECIDED,
@@ -15,27 +15,13 @@ from sim.checker.linearizability import (
     WINDOW_WAITING_MAX,
     check_linearizable,
 )
-from tests.sim.checker.registers import atomic_history, is_linearizable, operation
-
-seeds = st.integers(0, 2**32)
-
-
-@st.composite
-def tiny_operations(draw: st.DrawFn) -> Operation:
-    """An operation with any answer, of which few make sense."""
-    kind: OperationKind = draw(st.sampled_from(("read", "write", "cas")))
-    invoked_ns = draw(st.integers(0, 6))
-    returned_ns = invoked_ns + draw(st.integers(0, 4)) if draw(st.booleans()) else None
-    version = draw(st.integers(0 if kind == "read" else 1, 3))
-    mismatch = kind == "cas" and draw(st.booleans())
-    return operation(
-        kind,
-        invoked_ns,
-        returned_ns,
-        draw(st.sampled_from("ab")) if kind != "read" or version else None,
-        None if returned_ns is None or mismatch else version,
-        draw(st.integers(0, 2)) if mismatch else version - 1,
-    )
+from tests.sim.checker.registers import (
+    atomic_histories,
+    atomic_history,
+    is_linearizable,
+    operation,
+    tiny_operations,
+)
 
 
 @pytest.mark.slow
@@ -62,7 +48,7 @@ def _disturbed(random: Random, history: list[Operation]) -> list[Operation]:
     return [*history[:place], changed, *history[place + 1 :]]
 
 
-@given(seed=seeds, disturb=st.booleans())
+@given(seed=st.integers(0, 2**32), disturb=st.booleans())
 def test_it_agrees_with_the_definition_on_nearly_atomic_histories(
     *,
     seed: int,
@@ -81,16 +67,8 @@ def test_it_agrees_with_the_definition_on_nearly_atomic_histories(
     assert expected == (not check_linearizable(history))
 
 
-@given(seed=seeds, unknown_percent=st.integers(0, 60), unique=st.booleans())
-def test_atomic_histories_pass(*, seed: int, unknown_percent: int, unique: bool) -> None:
-    history = atomic_history(
-        Random(seed),
-        operations=60,
-        keys=2,
-        unknown_percent=unknown_percent,
-        unique_values=unique,
-    )
-
+@given(atomic_histories())
+def test_atomic_histories_pass(history: list[Operation]) -> None:
     assert [] == check_linearizable(history)
 
 

@@ -54,6 +54,14 @@ class Settled:
         if raft.leadership is not None:
             invariant.led(self.world, host, raft)
 
+    def contradict(self, invariant: Invariant) -> None:
+        """Show an invariant the leader, and put other data into the follower's last entry."""
+        self.look(invariant, self.leader)
+        log = raft_of(self.follower).log
+        last = log.entry(log.last_index)
+        log.truncate(last.index)
+        log.append(Entry(last.index, last.term, last.kind, last.wall_ns, b"another"))
+
     def question(
         self, operation: Operation, path: str, token: str = "", body: bytes = b""
     ) -> Question:
@@ -82,14 +90,6 @@ def append(host: Host, data: bytes = b"") -> Entry:
     entry = Entry(raft.log.last_index + 1, raft.term, KIND_WRITES, raft.wall_ns, data)
     raft.log.append(entry)
     return entry
-
-
-def replace_last(host: Host, data: bytes) -> None:
-    """Put other data into the last entry of a member's log."""
-    log = raft_of(host).log
-    last = log.entry(log.last_index)
-    log.truncate(last.index)
-    log.append(Entry(last.index, last.term, last.kind, last.wall_ns, data))
 
 
 def enthrone(settled: Settled, host: Host, term: int) -> None:

@@ -1,10 +1,13 @@
 """What is readable below the barrier is noticed."""
 
+from typing import get_args
+
+import msgspec
 import pytest
 
 from core.node.messages import Forward, encode_message
 from core.raft.entry import KIND_WRITES, Entry
-from core.raft.messages import AppendRequest
+from core.raft.messages import AppendRequest, RaftMessage
 from core.request import Request
 from core.store.base import BaseMeta
 from sim.invariants import Violated
@@ -19,7 +22,7 @@ def test_a_secret_in_a_message_of_raft(settled: Settled, secret: bytes) -> None:
     message = AppendRequest(1, 0, 0, 0, 1, 0, (Entry(1, 1, KIND_WRITES, 0, b"." + secret),))
 
     with pytest.raises(Violated, match="readable in the AppendRequest"):
-        NothingReadable().encoded(settled.world, settled.leader, message, encode_message(message))
+        NothingReadable().sent(settled.world, settled.leader, "n2", message)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -36,11 +39,20 @@ def test_a_secret_in_a_base(settled: Settled, item: tuple[bytes, bytes]) -> None
         NothingReadable().at_end(settled.world)
 
 
+def test_any_message_of_raft_with_content_is_looked_at() -> None:
+    of_numbers = {
+        each
+        for each in get_args(RaftMessage)
+        if all(field.type in {int, bool} for field in msgspec.structs.fields(each))
+    }
+
+    assert {*get_args(RaftMessage)} - of_numbers == {*NothingReadable.MESSAGES}
+
+
 def test_a_forwarded_request_may_say_what_its_client_said(settled: Settled) -> None:
     message = Forward(1, 1, 1, Request("read", MARKER))
     invariant = NothingReadable()
 
-    invariant.encoded(settled.world, settled.leader, message, encode_message(message))
     invariant.wrote(settled.world, settled.leader, b"zebra and hvs. alone are nothing")
     invariant.at_end(settled.world)
     with pytest.raises(Violated):

@@ -15,6 +15,14 @@ def _commit_one(settled: Settled, *holders: str) -> None:
     raft_of(settled.leader).commit += 1
 
 
+def _replace_follower(settled: Settled, index: int) -> None:
+    """Put a configuration into force at the leader, as of that entry, with another voter."""
+    raft = raft_of(settled.leader)
+    configuration = raft.configuration.with_learner("n4", raft.configuration.members["n2"])
+    raft.configuration = configuration.promoted("n4").without(settled.follower.name)
+    raft.configuration_index = index
+
+
 def test_an_entry_that_only_its_leader_has(settled: Settled) -> None:
     invariant = CommittedIsDurable()
     settled.show(invariant)
@@ -48,10 +56,7 @@ def test_a_configuration_that_is_appended_after_the_commit(settled: Settled) -> 
     invariant = CommittedIsDurable()
     settled.show(invariant)
     _commit_one(settled, settled.leader.name, settled.follower.name)
-    raft = raft_of(settled.leader)
-    raft.configuration = raft.configuration.with_learner("n4", raft.configuration.members["n2"])
-    raft.configuration = raft.configuration.promoted("n4").without(settled.follower.name)
-    raft.configuration_index = raft.commit + 1
+    _replace_follower(settled, raft_of(settled.leader).commit + 1)
 
     settled.look(invariant, settled.leader)
 
@@ -60,10 +65,7 @@ def test_a_configuration_that_was_in_force_when_it_was_counted(settled: Settled)
     invariant = CommittedIsDurable()
     settled.show(invariant)
     _commit_one(settled, settled.leader.name, settled.follower.name)
-    raft = raft_of(settled.leader)
-    raft.configuration = raft.configuration.with_learner("n4", raft.configuration.members["n2"])
-    raft.configuration = raft.configuration.promoted("n4").without(settled.follower.name)
-    raft.configuration_index = raft.commit
+    _replace_follower(settled, raft_of(settled.leader).commit)
 
     with pytest.raises(Violated, match="durable at"):
         settled.look(invariant, settled.leader)

@@ -5,13 +5,12 @@ import pytest
 from core.raft.entry import KIND_EMPTY, Entry
 from sim.invariants import Violated
 from sim.invariants.matching import LogMatching
-from tests.sim.invariants.settled import Settled, append, raft_of, replace_last
+from tests.sim.invariants.settled import Settled, append, raft_of
 
 
 def test_other_data_in_the_same_entry(settled: Settled) -> None:
     invariant = LogMatching()
-    settled.look(invariant, settled.leader)
-    replace_last(settled.follower, b"another")
+    settled.contradict(invariant)
 
     with pytest.raises(Violated, match="differs at"):
         settled.look(invariant, settled.follower)

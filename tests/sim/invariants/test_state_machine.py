@@ -4,13 +4,12 @@ import pytest
 
 from sim.invariants import Violated
 from sim.invariants.state_machine import StateMachineSafety
-from tests.sim.invariants.settled import Settled, replace_last
+from tests.sim.invariants.settled import Settled
 
 
 def test_another_entry_is_applied(settled: Settled) -> None:
     invariant = StateMachineSafety()
-    settled.look(invariant, settled.leader)
-    replace_last(settled.follower, b"another")
+    settled.contradict(invariant)
 
     with pytest.raises(Violated, match="applies another entry"):
         settled.look(invariant, settled.follower)

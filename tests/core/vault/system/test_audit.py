@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 
+from core.request import Operation, Request
+from core.vault.audit_file import AuditFile
+from core.vault.plan import Plan
+from core.vault.routes import Route
+from core.vault.system import audit
 from tests.core.vault.node import Node
 
 BODY = {"type": "file", "description": "all", "options": {"file_path": "/a", "log_raw": False}}
@@ -66,3 +71,34 @@ def test_a_file_that_cannot_be_written_to_is_no_device() -> None:
 
     assert (400, text) == node.refused("update", "sys/audit/a", BODY, unwritable=("/a",))
     assert {} == node.read("sys/audit")
+
+
+# -- files to try -----------------------------------------------------------------------------
+
+
+def file_to_try(
+    operation: Operation, pattern: str | None, body: dict[str, Any] | None
+) -> AuditFile | None:
+    route = None if pattern is None else Route(pattern)
+    plan = Plan(writes=True, request_id="", route=route, argument="file")
+    return audit.candidate(plan, Request(operation, "sys/audit/file"), body)
+
+
+def test_the_file_of_a_device_to_be_is_tried_first() -> None:
+    assert AuditFile("/a") == file_to_try("update", audit.DEVICE_PATTERN, BODY)
+
+
+@pytest.mark.parametrize(
+    ("operation", "pattern", "body"),
+    [
+        ("delete", audit.DEVICE_PATTERN, BODY),
+        ("update", "sys/mounts/*", BODY),
+        ("update", None, BODY),
+        ("update", audit.DEVICE_PATTERN, None),
+        ("update", audit.DEVICE_PATTERN, {"type": "file"}),
+    ],
+)
+def test_no_other_request_has_a_file_to_try(
+    operation: Operation, pattern: str | None, body: dict[str, Any] | None
+) -> None:
+    assert file_to_try(operation, pattern, body) is None
