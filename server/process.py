@@ -52,6 +52,8 @@ _CANNOT_START: Final = (
     MemoryLockError,
 )
 
+_RELOADS: Final = frozenset({signal.SIGHUP})
+
 _log = structlog.get_logger("holdfast.server")
 
 OnReady = Callable[["Process"], Awaitable[None]]
@@ -70,14 +72,10 @@ def run(configuration: Configuration, log_level: LogLevel, on_ready: OnReady | N
     """
     logs.configure(log_level, configuration.log_format)
     try:
-        if not configuration.disable_mlock:
-            lock_memory()
-        process = Process(configuration)
-    except _CANNOT_START as error:
-        raise CannotRunError(str(error)) from None
-    try:
-        with _told_in(configuration.pid_file):
-            trio.run(process.run, on_ready)
+        with _reloads_held():
+            process = _open(configuration)
+            with _told_in(configuration.pid_file):
+                trio.run(process.run, on_ready)
     except BaseExceptionGroup as group:
         ours, others = group.split((NodeHalted, CannotRunError))
         if others is not None or ours is None:
@@ -151,6 +149,7 @@ class Process:
     async def _heed_signals(self, everything: trio.CancelScope) -> None:
         heeded = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         with trio.open_signal_receiver(*heeded) as signals:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _RELOADS)
             async for number in signals:
                 if number != signal.SIGHUP:
                     break
@@ -204,6 +203,25 @@ class Process:
         self._files = files = FileStorage(directory)
         info = _info(configuration, directory.identity.node, configuration.storage.node_id)
         return _drive(info, settings, files, peers, longest_ns)
+
+
+def _open(configuration: Configuration) -> Process:
+    try:
+        if not configuration.disable_mlock:
+            lock_memory()
+        return Process(configuration)
+    except _CANNOT_START as error:
+        raise CannotRunError(str(error)) from None
+
+
+@contextmanager
+def _reloads_held() -> Iterator[None]:
+    """Let a signal to reload wait until it is heeded: by itself it would end a node that starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _RELOADS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
