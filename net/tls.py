@@ -40,7 +40,15 @@ _NO_TLS: Final = frozenset({"http request", "https proxy request", "wrong versio
 
 
 class TlsError(Exception):
-    """Certificates or keys that can't be used; the message names the file."""
+    """Certificates or keys that can't be used; the message names the file.
+
+    Attributes:
+        file: which one it is, if it is one.
+    """
+
+    def __init__(self, message: str, file: Path | None = None) -> None:
+        super().__init__(message)
+        self.file = file
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -204,10 +212,13 @@ def read_identity(certificate_file: Path, key_file: Path) -> Identity:
         TlsError: a file is missing, or has not what it should.
     """
     chain = read_certificates(certificate_file)
+    text = _read(key_file)
     try:
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-    except (OSError, TypeError, ValueError) as error:
-        raise TlsError(f"{key_file}: {error}") from error
+        key = load_pem_private_key(text, password=None)
+    except TypeError as error:
+        raise TlsError(f"{key_file} is encrypted", key_file) from error
+    except ValueError as error:
+        raise TlsError(f"{key_file} holds no private key in PEM", key_file) from error
     return Identity(chain, key)
 
 
@@ -217,10 +228,18 @@ def read_certificates(file: Path) -> list[x509.Certificate]:
     Raises:
         TlsError: the file is missing, or holds anything else.
     """
+    text = _read(file)
     try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise TlsError(f"{file}: {error}") from error
+        return x509.load_pem_x509_certificates(text)
+    except ValueError as error:
+        raise TlsError(f"{file} holds no certificates in PEM", file) from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise TlsError(f"{file} cannot be read: {error.strerror}", file) from error
 
 
 def _listener_context(settings: ServerTlsSettings) -> SSL.Context:
@@ -228,8 +247,9 @@ def _listener_context(settings: ServerTlsSettings) -> SSL.Context:
     try:
         context = _context(SSL.TLS_SERVER_METHOD, identity)
     except SSL.Error as error:
-        files = f"{settings.certificate_file}, {settings.key_file}"
-        raise TlsError(f"{files}: {_reason(error)}") from error
+        files = f"{settings.certificate_file} and {settings.key_file}"
+        reason = f"{files} do not go together: {_reason(error)}"
+        raise TlsError(reason, settings.key_file) from error
     context.set_min_proto_version(_VERSIONS[settings.version_min])
     context.set_alpn_select_callback(_select_protocol)
     if settings.client_certificates == "requested":

@@ -5,11 +5,12 @@ Owns the forms that an argument may take: `key=value`, `key=@file`, `key=-` (sta
 of where the object goes.
 """
 
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
+
+from server import json_text
 
 INPUT_BYTES_MAX: Final = 32 << 20
 """The longest file or standard input that is read: what a server takes as a body by default."""
@@ -60,7 +61,7 @@ class Builder:
 
     def _merge(self, text: str, source: str) -> None:
         try:
-            document = json.loads(text)
+            document = json_text.decode(text)
         except (ValueError, RecursionError) as error:
             raise ArgumentError(f"{source} is not JSON: {error}") from error
         if not isinstance(document, dict):

@@ -75,10 +75,28 @@ class Root(Group):
             formatter.write_dl([(name, COMMANDS[name].summary) for name in self.list_commands(ctx)])
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, value: object) -> None:
+    """Run the command `version`, of which the flag is another spelling."""
+    if value:
+        from server.commands.version import version  # noqa: PLC0415 -- as other commands
+
+        ctx.invoke(version)
+        ctx.exit()
+
+
 root = Root(
     "holdfast",
     help="Holdfast keeps secrets. Each command explains itself: holdfast COMMAND -h.",
     context_settings={"help_option_names": ["-h", "--help"]},
+    params=[
+        click.Option(
+            ["--version", "-v"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+        )
+    ],
 )
 
 

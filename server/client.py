@@ -6,19 +6,17 @@ like `status` is a probe: importing httpx takes 120 ms, `http.client` with `ssl`
 """
 
 import http.client
-import json
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from server import json_text
+from server.client_tls import TlsSettings, UnusableError, create_context
+
 ANSWER_BYTES_MAX: Final = 64 << 20
 """The longest body that is read: twice what a server takes, as lists outgrow what made them."""
-
-CA_FILES_MAX: Final = 1024
-"""Files that are read from a directory of certificates."""
 
 RETRY_WAITS_S: Final = (1.0, 1.5)
 """Waits before the first and before any later retry, unless the server names one."""
@@ -37,28 +35,6 @@ REDIRECTS: Final = frozenset({301, 302, 307, 308})
 
 PATH_SAFE: Final = "/:@!$&'()*+,;=~"
 """What a path may hold unescaped besides letters and digits (RFC 3986, section 3.3)."""
-
-
-class TlsSettings(NamedTuple):
-    """How to trust the server, and who to be.
-
-    Attributes:
-        ca_cert: a PEM file of trusted roots, or empty.
-        ca_cert_pem: such roots as text, or empty; counts before `ca_cert`.
-        ca_path: a directory of such files, or empty; counts last.
-        client_cert: a PEM file with the client's certificate chain, or empty.
-        client_key: a PEM file with its private key, or empty.
-        server_name: the name to ask for and to verify, or empty for the address's host.
-        skip_verify: trust any server.
-    """
-
-    ca_cert: str = ""
-    ca_cert_pem: str = ""
-    ca_path: str = ""
-    client_cert: str = ""
-    client_key: str = ""
-    server_name: str = ""
-    skip_verify: bool = False
 
 
 class ClientSettings(NamedTuple):
@@ -213,7 +189,7 @@ class Client:
             url = f"{url.rstrip('/')}/"
         if parameters:
             url = f"{url}?{urlencode(parameters)}"
-        payload = None if body is None else json.dumps(body).encode()
+        payload = None if body is None else json_text.encode(body).encode()
         attempts_max = 1 + (self.settings.retries_max if retries_max is None else retries_max)
         reply = self._repeat(method, url, payload, attempts_max)
         parsed = _parse_object(reply.body) if reply.body else {}
@@ -345,33 +321,10 @@ def _content_type(method: str) -> str:
 
 
 def _tls_context(settings: TlsSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        if settings.skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        elif settings.ca_cert_pem:
-            context.load_verify_locations(cadata=settings.ca_cert_pem)
-        elif settings.ca_cert:
-            context.load_verify_locations(cafile=settings.ca_cert)
-        elif settings.ca_path:
-            for path in _files_in(Path(settings.ca_path)):
-                context.load_verify_locations(cafile=path)
-        else:
-            context.load_default_certs()
-        if settings.client_cert:
-            context.load_cert_chain(settings.client_cert, settings.client_key or None)
-    except OSError as error:
-        raise SettingsError(f"the TLS files cannot be used: {error}") from error
-    return context
-
-
-def _files_in(directory: Path) -> list[Path]:
-    # OpenSSL's own way to read a directory wants hashed file names, which few have.
-    paths = sorted(path for path in directory.iterdir() if path.is_file())
-    if len(paths) > CA_FILES_MAX:
-        raise OSError(f"{directory} holds more than {CA_FILES_MAX} files")
-    return paths
+        return create_context(settings)
+    except UnusableError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _invites_retry(status: int) -> bool:
@@ -399,14 +352,18 @@ def _wait_s(attempt: int, retry_after: str) -> float:
 def _explain(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
         return "the server does not speak TLS; does its address start with http://?"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, TimeoutError):
         return "timed out"
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and error.strerror:
+        return error.strerror
     return str(error) or type(error).__name__
 
 
 def _parse_object(body: bytes) -> dict[str, Any] | None:
     try:
-        parsed = json.loads(body)
+        parsed = json_text.decode(body)
     except (ValueError, RecursionError):
         return None
     return parsed if isinstance(parsed, dict) else None

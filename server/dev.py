@@ -22,8 +22,9 @@ from server.cannot_run import CannotRunError
 from server.config.configuration import Configuration, InmemStorage, Listener, LogLevel
 from server.config.values import HostPort, UnfitError, host_port
 from server.process import Process
+from server.reason import reason_of
 from server.shell import export_lines
-from server.token_file import write_token
+from server.token_file import token_path, write_token
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 """What every certificate of a dev server is good for."""
@@ -139,7 +140,10 @@ def _certified(tls: TlsOptions, address: HostPort) -> Iterator[TlsFiles]:
         try:
             make_parents(directory)
             self_signed.provide(files.authority, [server], datetime.now(UTC))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            reason = f"no certificate can be kept in {directory}: {reason_of(error)}"
+            raise DevError(reason) from None
+        except ValueError as error:
             raise DevError(f"no certificate can be made: {error}") from None
         yield files
 
@@ -180,7 +184,8 @@ def _store(token: str) -> None:
     try:
         write_token(token)
     except OSError as error:
-        click.echo(f"The root token is not kept for other commands: {error}", err=True)
+        told = f"{token_path()} cannot be written: {reason_of(error)}"
+        click.echo(f"The root token is not kept for other commands: {told}", err=True)
 
 
 async def _call(

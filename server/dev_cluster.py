@@ -23,7 +23,7 @@ import httpx
 import trio
 
 from server.config.configuration import LogLevel
-from server.dev_layout import DevClusterError, Keys, Layout, Node, Options
+from server.dev_layout import DevClusterError, Keys, Layout, Node, Options, locked
 from server.ports import is_free
 from server.shell import export_lines
 
@@ -183,7 +183,7 @@ class DevCluster:
             await _until(partial(self._is_ready, node))
         if is_new:
             await _until(self._is_mounted)
-            await _until(self._all_vote)
+        await _until(self._have_votes)
 
     async def _is_mounted(self) -> bool:
         """Mount KV version 2, and tell whether it is: there is no telling after a 5xx."""
@@ -202,23 +202,23 @@ class DevCluster:
 
     async def _is_left_out(self, node: Node) -> bool:
         """Tell whether the others say that a node is no member."""
-        for other in self.layout.nodes:
-            servers = await self._members(other)
-            if servers:
-                return all(server["node_id"] != node.id for server in servers)
-        return False
+        servers = await self._members()
+        return bool(servers) and all(server["node_id"] != node.id for server in servers)
 
-    async def _all_vote(self) -> bool:
-        """Tell whether all have caught up, so that one of them may die."""
-        servers = await self._members(self.layout.nodes[0])
-        return [True] * len(self.layout.nodes) == [server["voter"] for server in servers]
+    async def _have_votes(self) -> bool:
+        """Tell whether those that are new have caught up, so that any one may die."""
+        voters = {server["node_id"] for server in await self._members() if server["voter"]}
+        return self.layout.added <= voters
 
-    async def _members(self, node: Node) -> list[dict[str, Any]]:
-        """Return the members of the cluster as a node knows them; none if it does not."""
-        response = await self._ask("GET", node, "sys/storage/raft/configuration")
-        body = _decoded(response) if response is not None else {}
-        servers: list[dict[str, Any]] = body["data"]["config"]["servers"] if "data" in body else []
-        return servers
+    async def _members(self) -> list[dict[str, Any]]:
+        """Return the members of the cluster, as the first node knows them that does."""
+        for node in self.layout.nodes:
+            response = await self._ask("GET", node, "sys/storage/raft/configuration")
+            body = _decoded(response) if response is not None else {}
+            if "data" in body:
+                servers: list[dict[str, Any]] = body["data"]["config"]["servers"]
+                return servers
+        return []
 
     async def _unseal(self, node: Node) -> None:
         """Give a node its shares until it is open; a joiner first waits to be challenged."""
@@ -310,8 +310,9 @@ def run(directory: Path | None, options: Options, log_level: LogLevel | None, fo
         if directory is None:
             temporary = tempfile.TemporaryDirectory(prefix="holdfast-")
             directory = Path(stack.enter_context(temporary))
+        # Before anything is laid out: who runs there would find other files than its own.
+        stack.enter_context(locked(directory))
         layout = Layout(directory, options)
-        stack.enter_context(layout.locked())
         trio.run(DevCluster(layout, log_level).run, announce)
 
 

@@ -27,6 +27,7 @@ from net import self_signed
 from net.durably import make_directory, write_durably
 from server.cannot_run import CannotRunError
 from server.ports import free_ports
+from server.reason import reason_of
 
 NODES_MAX: Final = 7
 PORT_DEFAULT: Final = 8200
@@ -34,6 +35,7 @@ PORT_STEP: Final = 10
 
 HOST: Final = "127.0.0.1"
 _NAMES: Final = ("localhost", HOST)
+_LOCK: Final = "lock"
 
 
 class DevClusterError(CannotRunError):
@@ -82,26 +84,51 @@ class Keys(msgspec.Struct, frozen=True):
     unseal_keys: list[str]
 
 
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make a directory for a dev cluster, unless it is there, and keep others from it.
+
+    Raises:
+        DevClusterError: a dev cluster runs there, somebody else has it, or it can't be made.
+    """
+    try:
+        _check_place(directory)
+        make_directory(directory)
+        lock = (directory / _LOCK).open("wb")
+    except OSError as error:
+        raise DevClusterError(f"{directory}: {reason_of(error)}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DevClusterError(f"a dev cluster runs in {directory} already") from None
+        yield
+
+
 class Layout:
     """A directory with a dev cluster.
 
     Attributes:
         directory: where it is.
         nodes: its nodes, in order.
+        added: the ids of those that were not there before.
         authority_file: PEM; whom clients are to trust. None without TLS.
     """
 
     def __init__(self, directory: Path, options: Options) -> None:
-        """Lay out a cluster, or find the one that is there, which keeps its ports.
+        """Lay out a cluster, or find the one that is there, which keeps its ports and may grow.
+
+        Args:
+            directory: where; it is `locked`.
+            options: what the cluster is to be like.
 
         Raises:
-            DevClusterError: another cluster is there, or a file can't be read or written.
+            DevClusterError: another or a larger cluster is there, two nodes would have the same
+                port, or a file can't be read or written.
         """
         self.directory = directory
         self.authority_file = None if options.tls_names is None else directory / "ca.pem"
         try:
-            _check_place(directory)
-            make_directory(directory)
             self.nodes = self._lay_out(options)
             for node in self.nodes:
                 text = json.dumps(self._configuration(node), indent=2)
@@ -109,21 +136,7 @@ class Layout:
             if self.authority_file is not None:
                 self._certify(self.authority_file, options.tls_names or ())
         except (OSError, ValueError) as error:
-            raise DevClusterError(f"{directory}: {error}") from None
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep the directory from other dev clusters.
-
-        Raises:
-            DevClusterError: one runs there already.
-        """
-        with (self.directory / "lock").open("wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise DevClusterError(f"a dev cluster runs in {self.directory} already") from None
-            yield
+            raise DevClusterError(f"{directory}: {reason_of(error)}") from None
 
     @property
     def keys(self) -> Keys | None:
@@ -134,7 +147,7 @@ class Layout:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as error:
-            raise DevClusterError(f"{file}: {error}") from None
+            raise DevClusterError(f"{file}: {reason_of(error)}") from None
 
     def keep(self, keys: Keys) -> None:
         """Keep what opens it, readable by the owner alone.
@@ -146,28 +159,32 @@ class Layout:
         try:
             write_durably(file, msgspec.json.encode(keys))
         except OSError as error:
-            raise DevClusterError(f"{file}: {error.strerror}") from None
+            raise DevClusterError(f"{file}: {reason_of(error)}") from None
 
     def _lay_out(self, options: Options) -> list[Node]:
-        numbers = range(1, options.count + 1)
         known = {number: self._known(number) for number in range(1, NODES_MAX + 1)}
-        there = sum(address is not None for address in known.values())
+        there = max((number for number, addresses in known.items() if addresses), default=0)
         if there > options.count:
             raise DevClusterError(
-                f"{self.directory} has a cluster of {there} nodes: give -dev-cluster={there}"
+                f"{self.directory} has a cluster of {there} nodes: give -dev-cluster={there},"
+                f" or more for it to grow"
             )
         if options.port:
-            ports = [
-                options.port + PORT_STEP * number + role for number in numbers for role in (0, 1)
-            ]
+            ports = range(options.port, options.port + PORT_STEP * (options.count + 1), PORT_STEP)
+            pairs = [(port, port + 1) for port in ports[1:]]
         else:
-            ports = free_ports(HOST, 2 * options.count)
+            free = free_ports(HOST, 2 * options.count)
+            pairs = list(zip(free[::2], free[1::2], strict=True))
         scheme = "http" if self.authority_file is None else "https"
-        chosen = {
-            number: (f"{scheme}://{HOST}:{api}", f"https://{HOST}:{peers}")
-            for number, api, peers in zip(numbers, ports[::2], ports[1::2], strict=True)
-        }
-        return [self._node(number, *(known[number] or chosen[number])) for number in numbers]
+        nodes = [
+            self._node(
+                number, *(known[number] or (f"{scheme}://{HOST}:{api}", f"https://{HOST}:{peers}"))
+            )
+            for number, (api, peers) in enumerate(pairs, 1)
+        ]
+        self.added = frozenset(node.id for number, node in enumerate(nodes, 1) if not known[number])
+        _check_ports(nodes)
+        return nodes
 
     def _node(self, number: int, api_addr: str, cluster_addr: str) -> Node:
         name = f"node-{number}"
@@ -197,12 +214,18 @@ class Layout:
             "address": node.api_addr.partition("://")[2],
             "cluster_address": node.cluster_addr.partition("://")[2],
         }
-        first = self.nodes[0]
-        if node is not first:
-            join = {"leader_api_addr": first.api_addr}
-            if self.authority_file is not None:
-                join["leader_ca_cert_file"] = str(self.authority_file)
-            storage["retry_join"] = [join]
+        # The first begins the cluster; one that comes later may find it without the first.
+        if node is not self.nodes[0]:
+            trusted = (
+                {}
+                if self.authority_file is None
+                else {"leader_ca_cert_file": str(self.authority_file)}
+            )
+            storage["retry_join"] = [
+                {"leader_api_addr": other.api_addr, **trusted}
+                for other in self.nodes
+                if other is not node
+            ]
         if self.authority_file is None:
             listener["tls_disable"] = True
         else:
@@ -224,8 +247,22 @@ class Layout:
 
 def _check_place(directory: Path) -> None:
     """Refuse a directory of somebody else, whom making it private would lock out."""
-    if directory.exists() and any(directory.iterdir()) and not any(directory.glob("node-*")):
+    names = [file.name for file in directory.iterdir()] if directory.exists() else []
+    if names not in ([], [_LOCK]) and not any(name.startswith("node-") for name in names):
         raise DevClusterError(f"{directory} holds something else than a dev cluster")
+
+
+def _check_ports(nodes: Sequence[Node]) -> None:
+    """Refuse nodes of which one would take the place of another."""
+    owners: dict[str, str] = {}
+    for node in nodes:
+        for url in (node.api_addr, node.cluster_addr):
+            port = url.rpartition(":")[2]
+            owner = owners.setdefault(port, node.id)
+            if owner != node.id:
+                raise DevClusterError(
+                    f"{node.id} would have port {port} of {owner}: give another -dev-cluster-port"
+                )
 
 
 def _tls_files(node: Node) -> tuple[Path, Path]:

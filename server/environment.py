@@ -6,7 +6,8 @@ Owns the names of the variables and the precedence. Knows nothing of click or of
 from collections.abc import Mapping
 from typing import Final
 
-from server.client import ClientSettings, SettingsError, TlsSettings
+from server.client import ClientSettings, SettingsError
+from server.client_tls import TlsSettings
 
 DEFAULT_ADDRESS: Final = "https://127.0.0.1:8200"
 DEFAULT_TIMEOUT_S: Final = 60.0
@@ -55,12 +56,24 @@ def _tls_settings(flags: Mapping[str, object], environ: Mapping[str, str]) -> Tl
         client_key=_text(flags, "client_key", environ, "VAULT_CLIENT_KEY"),
         server_name=_text(flags, "tls_server_name", environ, "VAULT_TLS_SERVER_NAME"),
         skip_verify=bool(skip_verify),
+        names={
+            "ca_cert_pem": "VAULT_CACERT_BYTES",
+            "ca_cert": _name(flags, "ca_cert", "VAULT_CACERT"),
+            "ca_path": _name(flags, "ca_path", "VAULT_CAPATH"),
+            "client_cert": _name(flags, "client_cert", "VAULT_CLIENT_CERT"),
+            "client_key": _name(flags, "client_key", "VAULT_CLIENT_KEY"),
+        },
     )
 
 
 def _text(flags: Mapping[str, object], flag: str, environ: Mapping[str, str], name: str) -> str:
     value = flags.get(flag)
     return environ.get(name, "") if value is None else str(value)
+
+
+def _name(flags: Mapping[str, object], flag: str, variable: str) -> str:
+    """Return what the user calls a setting: the flag, or the variable if there was none."""
+    return variable if flags.get(flag) is None else f"-{flag.replace('_', '-')}"
 
 
 def _headers(pairs: object) -> dict[str, str]:

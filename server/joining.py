@@ -14,13 +14,14 @@ import trio
 from core.request import Request, Response
 from net.http.application import Application, answer
 from server.config.configuration import InmemStorage, RaftStorage, RetryJoin
+from server.reason import reason_of
 
 PAUSE_S: Final = 2.0
 """After all places have refused."""
 
 RENEWAL_S: Final = 1_800.0
-"""How old a challenge gets. A cluster takes its answer for an hour only, and it may be longer
-until somebody comes to unseal this node."""
+"""How old a challenge gets. It may be long until somebody comes to unseal this node, and the member
+that has sent the challenge may be gone by then, while another one is there."""
 
 _OK: Final = 200
 _log = structlog.get_logger("holdfast.join")
@@ -51,8 +52,11 @@ async def _ask_in_turn(application: Application, places: Sequence[RetryJoin]) ->
     for place in places:
         try:
             request = _request(place)
-        except (OSError, ValueError) as error:
-            refusals.append(f"a file of this retry_join cannot be read: {error}")
+        except OSError as error:
+            refusals.append(f"{error.filename} cannot be read: {reason_of(error)}")
+            continue
+        except UnicodeDecodeError:
+            refusals.append("a file of this retry_join is not PEM")
             continue
         response = await answer(application, request)
         if response.status == _OK:

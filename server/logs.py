@@ -2,11 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 import structlog
 
 from server.config.configuration import LogFormat, LogLevel
+from server.config.report import Note
+
+_log = structlog.get_logger("holdfast.configuration")
 
 _LEVELS: Final[dict[LogLevel, int]] = {
     "trace": logging.DEBUG,
@@ -35,3 +39,9 @@ def configure(level: LogLevel, form: LogFormat) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def warn(notes: Iterable[Note]) -> None:
+    """Log what a configuration gives reason to warn of, with its place as fields."""
+    for note in notes:
+        _log.warning(note.message, file=note.place.name, line=note.place.line)

@@ -1,4 +1,4 @@
-"""What commands print: tables and JSON, in the shapes that Vault's users and scripts know.
+"""What commands print: tables, in the shapes that Vault's users and scripts know.
 
 Owns the rendering, as functions from values to text. Knows nothing of streams, flags or the
 wire.
@@ -7,6 +7,9 @@ wire.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+from server import json_text
+from server.json_text import Number
 
 COLUMN_GAP: Final = "    "
 DEPTH_MAX: Final = 32
@@ -30,11 +33,6 @@ def render_seconds(seconds: int) -> str:
     if second or not text:
         text += f"{second}s"
     return sign + text
-
-
-def as_json(value: object) -> str:
-    """Return indented JSON. Text beyond ASCII stays as it is."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -99,8 +97,10 @@ def render_value(value: object, depth: int = 0) -> str:
             return "true" if value else "false"
         case str():
             return value
+        case Number():
+            return value.text
         case list() | dict() if depth >= DEPTH_MAX:
-            return json.dumps(value, ensure_ascii=False)
+            return json_text.encode(value, ensure_ascii=False)
         case list():
             return f"[{' '.join(render_value(item, depth + 1) for item in value)}]"
         case dict():

@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,6 @@ import msgspec
 import structlog
 import trio
 
-from core.moment import NANOSECONDS_PER_SECOND
 from core.node.info import NodeInfo
 from core.node.member import Node
 from core.settings import RequestSettings, Settings, raft_settings
@@ -25,20 +23,18 @@ from net import system
 from net.data_directory import DataDirectory, DataDirectoryError
 from net.driver import Driver, NodeHalted
 from net.files import FileStorage
-from net.http.application import Application
 from net.http.listener import CannotListenError, Listener
-from net.http.settings import ListenerSettings, ListenerTimeouts
-from net.http.wide import AsgiApp
 from net.lmdb_base import BaseDamaged, BaseUnusable
 from net.memory import MemoryStorage
 from net.peers import Peers
 from net.storage import Storage
-from net.tls import ServerTls, ServerTlsSettings, TlsError
+from net.tls import ServerTls, TlsError
 from net.wal_files import StorageFailed
 from server import joining, logs
 from server.cannot_run import CannotRunError
 from server.config import configuration as config
 from server.config.configuration import Configuration, LogLevel
+from server.listeners import listen, server_tls
 from server.memory_lock import MemoryLockError, lock_memory
 
 DRAIN_S: Final = 10.0
@@ -55,6 +51,8 @@ _CANNOT_START: Final = (
     BaseUnusable,
     MemoryLockError,
 )
+
+_RELOADS: Final = frozenset({signal.SIGHUP})
 
 _log = structlog.get_logger("holdfast.server")
 
@@ -74,14 +72,10 @@ def run(configuration: Configuration, log_level: LogLevel, on_ready: OnReady | N
     """
     logs.configure(log_level, configuration.log_format)
     try:
-        if not configuration.disable_mlock:
-            lock_memory()
-        process = Process(configuration)
-    except _CANNOT_START as error:
-        raise CannotRunError(str(error)) from None
-    try:
-        with _told_in(configuration.pid_file):
-            trio.run(process.run, on_ready)
+        with _reloads_held():
+            process = _open(configuration)
+            with _told_in(configuration.pid_file):
+                trio.run(process.run, on_ready)
     except BaseExceptionGroup as group:
         ours, others = group.split((NodeHalted, CannotRunError))
         if others is not None or ours is None:
@@ -124,37 +118,10 @@ class Process:
             raise
 
     def _listen(self, settings: config.Listener) -> Listener:
-        limits = ListenerSettings(
-            timeouts=ListenerTimeouts(
-                idle_s=settings.http_idle_timeout_ns / NANOSECONDS_PER_SECOND,
-                read_header_s=settings.http_read_header_timeout_ns / NANOSECONDS_PER_SECOND,
-                read_s=settings.http_read_timeout_ns / NANOSECONDS_PER_SECOND,
-                write_s=settings.http_write_timeout_ns / NANOSECONDS_PER_SECOND,
-            ),
-            request_bytes_max=settings.max_request_size,
-        )
-        tls = None
-        if not settings.tls_disable:
-            authorities = settings.tls_client_ca_file
-            tls = ServerTls(
-                ServerTlsSettings(
-                    certificate_file=Path(settings.tls_cert_file),
-                    key_file=Path(settings.tls_key_file),
-                    version_min=settings.tls_min_version,
-                    client_certificates=settings.client_certificates,
-                    client_authorities_file=Path(authorities) if authorities else None,
-                )
-            )
+        tls = server_tls(settings)
+        if tls is not None:
             self._tls.append(tls)
-        host, _, port = settings.address.rpartition(":")
-        return Listener(
-            host.strip("[]"),
-            int(port),
-            application=self.driver,
-            build_app=partial(_build_app, settings=limits),
-            settings=limits,
-            tls=tls,
-        )
+        return listen(settings, self.driver, tls)
 
     async def run(self, on_ready: OnReady | None = None) -> None:
         """Serve until a signal says to stop."""
@@ -182,6 +149,7 @@ class Process:
     async def _heed_signals(self, everything: trio.CancelScope) -> None:
         heeded = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         with trio.open_signal_receiver(*heeded) as signals:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _RELOADS)
             async for number in signals:
                 if number != signal.SIGHUP:
                     break
@@ -239,6 +207,25 @@ class Process:
         return _drive(info, settings, files, peers, longest_ns)
 
 
+def _open(configuration: Configuration) -> Process:
+    try:
+        if not configuration.disable_mlock:
+            lock_memory()
+        return Process(configuration)
+    except _CANNOT_START as error:
+        raise CannotRunError(str(error)) from None
+
+
+@contextmanager
+def _reloads_held() -> Iterator[None]:
+    """Let a signal to reload wait until it is heeded: by itself it would end a node that starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _RELOADS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def _told_in(pid_file: str) -> Iterator[None]:
     """Keep the number of this process in a file while it serves."""
@@ -261,13 +248,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return str(error)
-
-
-def _build_app(application: Application, settings: ListenerSettings) -> AsgiApp:
-    # The wide lane alone needs Starlette, and asks for this when it is needed itself.
-    from server.app import build_app  # noqa: PLC0415 -- as said above
-
-    return build_app(application, settings)
 
 
 def _settings(configuration: Configuration) -> Settings:

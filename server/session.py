@@ -17,8 +17,10 @@ import click
 from server.arguments import ArgumentError, read_stdin
 from server.client import Answer, Client, ClientError
 from server.environment import client_settings
-from server.output import as_json, envelope_fields, envelope_pairs, pairs_table, render_value
-from server.token_file import read_token
+from server.json_text import encode_indented
+from server.output import envelope_fields, envelope_pairs, pairs_table, render_value
+from server.reason import reason_of
+from server.token_file import read_token, token_path
 
 EXIT_LOCAL = 1
 """The command line or this machine is at fault."""
@@ -86,7 +88,8 @@ class Session:
         try:
             return read_token()
         except (OSError, ValueError) as error:
-            raise Failure(f"the stored token cannot be read: {error}") from error
+            reason = f"{token_path()} cannot be read: {reason_of(error)}"
+            raise Failure(reason) from error
 
     def prompt(self, text: str) -> str:
         """Ask for a secret on the terminal, without echo."""
@@ -112,7 +115,7 @@ class Session:
 
     def show(self, document: object, render: Callable[[], str]) -> None:
         """Print `document` as JSON, or the table that `render` makes."""
-        click.echo(as_json(document) if self.format == "json" else render())
+        click.echo(encode_indented(document) if self.format == "json" else render())
 
     def show_answer(self, body: Mapping[str, Any], field: str | None = None) -> None:
         """Print an envelope, or one field of it, and its warnings."""
@@ -127,7 +130,7 @@ class Session:
         if name not in fields:
             raise Failure(f"Field {name!r} not present in the answer")
         value = fields[name]
-        text = as_json(value) if self.format == "json" else render_value(value)
+        text = encode_indented(value) if self.format == "json" else render_value(value)
         click.echo(text, nl=self.format == "json" or sys.stdout.isatty())
 
     def show_warnings(self, body: Mapping[str, Any]) -> None:

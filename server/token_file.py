@@ -31,7 +31,7 @@ def read_token() -> str:
     except FileNotFoundError:
         return ""
     if len(content) > TOKEN_BYTES_MAX:
-        raise ValueError(f"{token_path()} is too long for a token")
+        raise ValueError("it is too long for a token")
     return content.decode("ascii").strip()
 
 

@@ -13,11 +13,13 @@ from core.barrier.storage import ValueTooLarge
 from core.engines.call import UNSUPPORTED_OPERATION, Call, RequestError, Result
 from core.engines.listing import names
 from core.request import Operation
+from core.vault.bodies import number
 from core.vault.duration import parse_duration_s
 
 _WRITING: Final = frozenset({"update", "delete"})
 
 _decode: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_duration: Final = msgspec.json.Decoder(float_hook=number).decode
 
 
 class KvV1:
@@ -65,7 +67,7 @@ def _lease_duration_s(call: Call, members: dict[str, msgspec.Raw]) -> int:
     Without a positive duration there it is the mount's default; it is never beyond its maximum.
     """
     said = members.get("ttl", members.get("lease"))
-    lease_s = 0 if said is None else _duration_s(msgspec.json.decode(said))
+    lease_s = 0 if said is None else _duration_s(_decode_duration(said))
     return min(lease_s if lease_s > 0 else call.default_lease_ttl_s, call.max_lease_ttl_s)
 
 

@@ -2,7 +2,8 @@
 
 The driver carries the joiner's questions to the cluster's API (`AskCluster`) and brings back the
 answers. First the challenge; once operators have given this node the shares, the proof; what
-comes back is this node's certificate.
+comes back is this node's certificate. If they took so long that the ticket has expired, a new
+challenge is asked for and proved at once: they don't have to come again.
 """
 
 import base64
@@ -31,11 +32,12 @@ from core.request import Response
 from core.vault import authority, joining
 from core.vault.envelope import encode, failure
 
-PROOFS_MAX: Final = 60
-"""How often a proof is repeated that the cluster could not look at."""
-PROOF_RETRY_NS: Final = NANOSECONDS_PER_SECOND
+QUESTIONS_MAX: Final = 60
+"""How often a cluster is asked that could not look at a proof, or wants another."""
+RETRY_NS: Final = NANOSECONDS_PER_SECOND
 
 _SUPERSEDED: Final = failure(400, "another request to join has taken the place of this one")
+_REASON_LENGTH_MAX: Final = 200
 _OK: Final = 200
 _CALLERS_FAULT: Final = range(400, 500)
 
@@ -63,8 +65,13 @@ class _WelcomeAnswer(msgspec.Struct, frozen=True):
     data: _Welcome
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    errors: list[str]
+
+
 _decode_challenge: Final = msgspec.json.Decoder(_ChallengeAnswer).decode
 _decode_welcome: Final = msgspec.json.Decoder(_WelcomeAnswer).decode
+_decode_refusal: Final = msgspec.json.Decoder(_Refusal).decode
 
 
 class _Attempt:
@@ -76,9 +83,9 @@ class _Attempt:
         request: what it is asked for.
         key: PEM of the private key that the certificate is for; forgotten when handed on.
         challenge: what proves the seal, as the cluster sent it; empty before that.
-        ticket: what the cluster sent along with it.
-        opened: the unseal key and the challenge in the clear, while a proof is under way.
-        proofs_left: how often the proof may still be sent.
+        ticket: what the cluster sent along with it; empty before that, and once it has expired.
+        unseal_key: what the operators have given, while a proof is under way; else empty.
+        questions_left: how often the cluster may still be asked until it looks at a proof.
         welcomed: the certificate has come.
     """
 
@@ -87,10 +94,10 @@ class _Attempt:
         "challenge",
         "handle",
         "key",
-        "opened",
-        "proofs_left",
+        "questions_left",
         "request",
         "ticket",
+        "unseal_key",
         "welcomed",
     )
 
@@ -103,9 +110,17 @@ class _Attempt:
         self.key = key
         self.challenge = b""
         self.ticket = ""
-        self.opened: tuple[bytes, bytes] | None = None
-        self.proofs_left = PROOFS_MAX
+        self.unseal_key = b""
+        self.questions_left = QUESTIONS_MAX
         self.welcomed = False
+
+    def opened(self, unseal_key: bytes) -> bytes:
+        """Return the challenge in the clear.
+
+        Raises:
+            WrongKey: this is not the unseal key of that cluster.
+        """
+        return seal.open_challenge(unseal_key, self.challenge, joining.context_of(self.request))
 
     def tell(self, response: Response, effects: list[Effect]) -> None:
         """Answer the operator, once."""
@@ -119,7 +134,7 @@ class Admission:
 
     Attributes:
         config: the numbers of shares of that cluster, once it has told them.
-        deadline_ns: when the proof is repeated (monotonic).
+        deadline_ns: when the cluster is asked again to look at the proof (monotonic).
     """
 
     __slots__ = ("_attempt", "_entropy", "_info", "_question", "config", "deadline_ns")
@@ -161,6 +176,10 @@ class Admission:
         self._attempt = _Attempt(handle, address, request, key)
         self.config = None
         self.deadline_ns = NEVER
+        self._ask_for_challenge(self._attempt, effects)
+
+    def _ask_for_challenge(self, attempt: _Attempt, effects: list[Effect]) -> None:
+        request = attempt.request
         question = {
             "node_id": request.node,
             "node_name": request.name,
@@ -169,7 +188,7 @@ class Admission:
             "public_key": base64.b64encode(request.public_key).decode(),
             "non_voter": request.stays_learner,
         }
-        self._ask(address, joining.CHALLENGE_PATH, encode(question), effects)
+        self._ask(attempt.address, joining.CHALLENGE_PATH, encode(question), effects)
 
     def _ask(self, address: ClusterAddress, path: str, body: bytes, effects: list[Effect]) -> None:
         self._question += 1
@@ -181,16 +200,7 @@ class Admission:
         if attempt is None or answer.question != self._question:
             return
         if response.status != _OK:
-            # It may have no leader now, or be taking in another joiner; a proof stays good.
-            again = path == joining.ANSWER_PATH and response.status not in _CALLERS_FAULT
-            if again and attempt.proofs_left:
-                self.deadline_ns = now_ns + PROOF_RETRY_NS
-                report = Report(
-                    "the cluster cannot let this node in yet", {"reason": _reason(response)}
-                )
-                effects.append(report)
-            else:
-                self._give_up(attempt, _reason(response), effects)
+            self._refused(attempt, path, response, now_ns, effects)
             return
         try:
             if path == joining.CHALLENGE_PATH:
@@ -199,6 +209,30 @@ class Admission:
                 _take_welcome(attempt, _decode_welcome(response.body).data, effects)
         except (msgspec.MsgspecError, ValueError, RecursionError, WrongKey) as error:
             self._give_up(attempt, str(error), effects)
+
+    def _refused(
+        self,
+        attempt: _Attempt,
+        path: str,
+        response: Response,
+        now_ns: int,
+        effects: list[Effect],
+    ) -> None:
+        """Ask again, at once or after a pause, if the shares that were given may still do."""
+        reason = _reason(response)
+        if not attempt.unseal_key or attempt.questions_left <= 0:
+            self._give_up(attempt, reason, effects)
+        elif response.status not in _CALLERS_FAULT:
+            # It may have no leader now, or be taking in another joiner; a proof stays good.
+            self.deadline_ns = now_ns + RETRY_NS
+            report = Report("the cluster cannot let this node in yet", {"reason": reason})
+            effects.append(report)
+        elif path == joining.ANSWER_PATH and response.status == joining.TICKET_EXPIRED:
+            attempt.ticket = ""
+            effects.append(Report("the ticket has expired; asking for another challenge", {}))
+            self._ask_again(attempt, effects)
+        else:
+            self._give_up(attempt, reason, effects)
 
     def prove(self, unseal_key: bytes, effects: list[Effect]) -> None:
         """Open the challenge with the unseal key and return it to the cluster, once.
@@ -212,26 +246,27 @@ class Admission:
         attempt = self._attempt
         if attempt is None or not attempt.challenge:
             raise WrongKey("this node has not asked to join a cluster")
-        context = joining.context_of(attempt.request)
-        challenge = seal.open_challenge(unseal_key, attempt.challenge, context)
-        if attempt.opened is None and not attempt.welcomed:
-            attempt.opened = (unseal_key, challenge)
-            attempt.proofs_left = PROOFS_MAX
-            self._send_proof(effects)
+        attempt.opened(unseal_key)
+        if not attempt.unseal_key and not attempt.welcomed:
+            attempt.unseal_key = unseal_key
+            attempt.questions_left = QUESTIONS_MAX
+            self._ask_again(attempt, effects)
 
     def tick(self, now_ns: int, effects: list[Effect]) -> None:
-        """Repeat a proof that the cluster could not look at."""
+        """Ask a cluster again that could not look at a proof."""
         if now_ns >= self.deadline_ns:
             self.deadline_ns = NEVER
-            self._send_proof(effects)
+            if self._attempt is not None and self._attempt.unseal_key:
+                self._ask_again(self._attempt, effects)
 
-    def _send_proof(self, effects: list[Effect]) -> None:
-        attempt = self._attempt
-        if attempt is None or attempt.opened is None:
+    def _ask_again(self, attempt: _Attempt, effects: list[Effect]) -> None:
+        """Send the proof, or ask for another challenge if the ticket has expired."""
+        attempt.questions_left -= 1
+        if not attempt.ticket:
+            self._ask_for_challenge(attempt, effects)
             return
-        attempt.proofs_left -= 1
-        _, challenge = attempt.opened
-        proof = {"ticket": attempt.ticket, "answer": base64.b64encode(challenge).decode()}
+        answer = base64.b64encode(attempt.opened(attempt.unseal_key)).decode()
+        proof = {"ticket": attempt.ticket, "answer": answer}
         self._ask(attempt.address, joining.ANSWER_PATH, encode(proof), effects)
 
     def _take_challenge(self, attempt: _Attempt, answer: _Challenge, effects: list[Effect]) -> None:
@@ -239,11 +274,14 @@ class Admission:
         self.config = seal.SealConfig(numbers.secret_shares, numbers.secret_threshold)
         attempt.challenge = answer.challenge
         attempt.ticket = answer.ticket
+        if attempt.unseal_key:
+            self._ask_again(attempt, effects)
+            return
         effects.append(Report("the cluster has sent its challenge; unseal this node", {}))
         attempt.tell(Response(_OK, encode({"joined": True}) + b"\n"), effects)
 
     def _give_up(self, attempt: _Attempt, reason: str, effects: list[Effect]) -> None:
-        attempt.opened = None
+        attempt.unseal_key = b""
         effects.append(Report("could not join the cluster", {"reason": reason}, "warning"))
         attempt.tell(failure(500, f"failed to join: {reason}"), effects)
         if self.config is None:
@@ -251,12 +289,13 @@ class Admission:
 
 
 def _take_welcome(attempt: _Attempt, answer: _Welcome, effects: list[Effect]) -> None:
-    if attempt.opened is None:
+    if not attempt.unseal_key:
         return
-    unseal_key, challenge = attempt.opened
     context = joining.context_of(attempt.request)
     welcome = msgspec.msgpack.decode(
-        seal.open_answer(unseal_key, challenge, answer.welcome, context),
+        seal.open_answer(
+            attempt.unseal_key, attempt.opened(attempt.unseal_key), answer.welcome, context
+        ),
         type=joining.Welcome,
     )
     configuration = decode(welcome.configuration)
@@ -264,7 +303,7 @@ def _take_welcome(attempt: _Attempt, answer: _Welcome, effects: list[Effect]) ->
         IssueIdentity(welcome.certificate, attempt.key, welcome.authority, welcome.cluster)
     )
     effects.append(AdmitPeers(configuration))
-    attempt.opened = None
+    attempt.unseal_key = b""
     attempt.key = b""
     attempt.welcomed = True
 
@@ -290,4 +329,10 @@ def _text(body: dict[str, Any], field: str) -> str:
 
 
 def _reason(response: Response) -> str:
-    return f"it answered {response.status} {response.body[:200].decode(errors='replace').strip()}"
+    """Return what the cluster has said, or why it has said nothing."""
+    try:
+        said = "; ".join(_decode_refusal(response.body).errors)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        said = response.body.decode(errors="replace").strip()
+    said = said[:_REASON_LENGTH_MAX]
+    return f"it answered {response.status}: {said}" if response.status else said

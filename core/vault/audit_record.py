@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from core.moment import NANOSECONDS_PER_SECOND
+from core.vault import bodies
 from core.vault.audit_devices import AuditDevice, KnownToken
 from core.vault.outcome import Exchange
 from core.vault.reply import Auth, Reply
@@ -29,7 +30,7 @@ HEADERS: Final = ("user-agent", "x-correlation-id", "correlation-id")
 """Request headers that are recorded, in the clear."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
+_decode: Final = msgspec.json.Decoder(float_hook=bodies.number).decode
 
 _AUTH_PREFIX: Final = "auth/"
 _SERVICE: Final = "service"

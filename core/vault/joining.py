@@ -39,7 +39,9 @@ KEYRING_KEY: Final = clear(SCOPE_CLUSTER, b"keyring")
 _TICKET_KEY: Final = clear(SCOPE_CLUSTER, b"join-ticket")
 
 TICKET_LIFETIME_NS: Final = 3600 * NANOSECONDS_PER_SECOND
-"""How long operators may take to unseal a joiner."""
+"""How long operators may take to unseal a joiner without its asking anew."""
+TICKET_EXPIRED: Final = 410
+"""The status by which a joiner is told that its challenge was good, and is no more."""
 TEXT_BYTES_MAX: Final = {
     "node_id": NODE_BYTES_MAX,
     "node_name": 512,
@@ -200,7 +202,7 @@ def _open_ticket(context: Context) -> _Ticket:
     except (RecordDamaged, msgspec.MsgspecError, IndexError):
         raise RequestError(400, "the ticket is not one of this cluster") from None
     if context.wall_ns > ticket.expires_ns:
-        raise RequestError(400, "the ticket has expired; ask for another challenge")
+        raise RequestError(TICKET_EXPIRED, "the ticket has expired; ask for another challenge")
     return ticket
 
 

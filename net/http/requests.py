@@ -62,6 +62,8 @@ _BOOLEANS: Final = {
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
 _PREFIX: Final = b"/v1/"
+_PAGES: Final = frozenset({"", "/", "/ui", "/ui/"})
+"""Where a browser finds Vault's web page."""
 _BAD_FORM: Final = "error parsing form data"
 _BAD_QUERY: Final = "error parsing the query string"
 _NO_PARAMETERS: Final[dict[str, str]] = {}
@@ -109,7 +111,7 @@ NOT_FOUND: Final = refusal(404)
 METHOD_NOT_ALLOWED: Final = refusal(405)
 TIMED_OUT: Final = refusal(408, "the body of the request did not arrive in time")
 TOO_LARGE: Final = refusal(413, "request body too large")
-_TO_THE_UI: Final = Response(307, b"", {"Location": "/ui/"})
+_NO_PAGE: Final = refusal(404, "there is no web page here: the API is below /v1/")
 
 
 def merge_lines(lines: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -216,8 +218,8 @@ def _read_path(raw: bytes) -> str:
     if "." in segments or ".." in segments:
         raise _RefusedError(refusal(400, "relative paths are not supported"))
     path = _SLASHES.sub("/", path)
-    if path in ("", "/", "/ui"):
-        raise _RefusedError(_TO_THE_UI)
+    if path in _PAGES:
+        raise _RefusedError(_NO_PAGE)
     if not path.startswith("/v1/"):
         raise _RefusedError(NOT_FOUND)
     if path == "/v1/":

@@ -18,6 +18,7 @@ from server.bench.place import disk_condition, workplace
 from server.bench.settings import SECONDS_MAX, VALUE_BYTES, BenchError, Settings
 from server.bench.workload import Workload, kv_read, kv_write
 from server.bench.writer import WRITES_MAX, Acknowledged, Lane, Writer
+from server.reason import reason_of
 
 PREFIX: Final = "failover/w"
 WRITES_BEFORE_KILL: Final = 20
@@ -134,7 +135,7 @@ def _lost(cluster: DevCluster, reads: Workload, keys: list[int], settings: Setti
             with Pool(member.target, settings.connections) as pool:
                 tally = closed_loop(pool, requests, SECONDS_MAX)
         except OSError as error:
-            raise BenchError(f"reading back from {member.name}: {error}") from None
+            raise BenchError(f"reading back from {member.name}: {reason_of(error)}") from None
         lost += len(share) - (len(tally.latencies_ns) - tally.refused)
     return lost
 

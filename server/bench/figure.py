@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from server.output import as_json, table
+from server.json_text import encode_indented
+from server.output import table
 
 DIGITS: Final = 4
 """Significant digits of what is told: no round is repeatable to more."""
@@ -117,7 +118,7 @@ def _rounded(value: float) -> float:
 
 def render_json(figures: Sequence[Figure]) -> str:
     """Return a list of objects; `conditions` is one string."""
-    return as_json(
+    return encode_indented(
         [
             {
                 "name": figure.name,

@@ -13,6 +13,7 @@ from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from server.bench.figure import MEDIAN, P99, percentile
 from server.bench.loops import Pool, closed_loop, open_loop
 from server.bench.workload import Target, Workload
+from server.reason import reason_of
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,5 +88,5 @@ def main() -> None:
     try:
         outcome = perform(job)
     except OSError as error:
-        sys.exit(f"{job.target.url}: {error}")
+        sys.exit(f"{job.target.url}: {reason_of(error)}")
     sys.stdout.buffer.write(msgspec.json.encode(outcome))

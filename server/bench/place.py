@@ -8,6 +8,7 @@ from pathlib import Path
 from server.bench.figure import number
 from server.bench.machine import fdatasync_ms
 from server.bench.settings import BenchError, Settings
+from server.reason import reason_of
 
 
 @contextmanager
@@ -22,7 +23,9 @@ def workplace(settings: Settings) -> Iterator[Path]:
             prefix="holdfast-bench-", dir=settings.directory or None, ignore_cleanup_errors=True
         )
     except OSError as error:
-        raise BenchError(f"a temporary directory: {error}") from None
+        place = settings.directory or "the system's place for them"
+        reason = f"no temporary directory can be made in {place}: {reason_of(error)}"
+        raise BenchError(reason) from None
     with made as name:
         yield Path(name)
 

@@ -9,7 +9,9 @@ from typing import Any, Final
 from server.bench.loops import Pool, closed_loop
 from server.bench.settings import SECONDS_MAX, BenchError
 from server.bench.workload import Target, kv_write
-from server.client import Client, ClientError, ClientSettings, TlsSettings
+from server.client import Client, ClientError, ClientSettings
+from server.client_tls import TlsSettings
+from server.reason import reason_of
 
 RULES: Final = 20
 POLICY: Final = "bench"
@@ -107,7 +109,7 @@ def fill(target: Target, token: str, keys: int, connections: int) -> int:
         with Pool(target, connections) as pool:
             tally = closed_loop(pool, requests, SECONDS_MAX)
     except OSError as error:
-        raise BenchError(f"writing the keys: {error}") from None
+        raise BenchError(f"the keys cannot be written: {reason_of(error)}") from None
     written = len(tally.latencies_ns) - tally.refused
     if written != keys:
         raise BenchError(f"only {written} of {keys} keys could be written")

@@ -4,7 +4,8 @@ import click
 
 from server.arguments import build, build_strings
 from server.flags import Command, flag, option
-from server.output import as_json, keys_table
+from server.json_text import encode_indented
+from server.output import keys_table
 from server.session import Session, require, with_session
 
 
@@ -60,7 +61,7 @@ def show_keys(session: Session, /, path: str) -> None:
     keys = (answer.data or {}).get("keys") if answer else None
     if not answer or not keys:
         if session.format == "json":
-            click.echo(as_json({}))
+            click.echo(encode_indented({}))
         raise session.nothing_at(path, answer and answer.body)
     session.show(keys, lambda: keys_table(keys))
     session.show_warnings(answer.body)

@@ -4,8 +4,9 @@ import click
 
 from server.arguments import build_strings
 from server.flags import Command, flag, option
+from server.reason import reason_of
 from server.session import Failure, Session, require, with_session
-from server.token_file import write_token
+from server.token_file import token_path, write_token
 
 STORED = """\
 Success! You are logged in. The token below is kept in ~/.vault-token and serves
@@ -40,7 +41,7 @@ def login(
         try:
             write_token(secret)
         except OSError as error:
-            raise Failure(f"the token cannot be stored: {error}") from error
+            raise Failure(f"{token_path()} cannot be written: {reason_of(error)}") from error
         if session.environ.get("VAULT_TOKEN"):
             session.warn(SHADOWED)
     data = looked_up.data or {}

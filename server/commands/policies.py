@@ -32,7 +32,7 @@ def read(session: Session, /, *, name: str) -> None:
     text = (answer.data or {}).get("policy") if answer else None
     if text is None:
         raise session.nothing_at(f"sys/policies/acl/{name}")
-    session.show({"policy": text}, lambda: str(text))
+    session.show({"policy": text}, str(text).strip)
 
 
 @policy.command("list")

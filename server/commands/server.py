@@ -135,10 +135,15 @@ def _run_configuration(paths: Sequence[str], log_level: LogLevel | None) -> None
         configuration = read_files(paths, os.environ)
     except ConfigurationError as error:
         raise CannotRunError("\n".join(error.problems)) from None
-    for warning in configuration.warnings:
-        click.echo(warning, err=True)
 
     with loading():
-        from server import process  # noqa: PLC0415 -- as the module says
+        from server import logs, process  # noqa: PLC0415 -- as the module says
 
-    process.run(configuration, log_level or configuration.log_level)
+    level = log_level or configuration.log_level
+    if configuration.log_format == "json":
+        logs.configure(level, configuration.log_format)
+        logs.warn(configuration.warnings)
+    else:
+        for warning in configuration.warnings:
+            click.echo(str(warning), err=True)
+    process.run(configuration, level)

@@ -1,7 +1,9 @@
 """`sim`: run the simulator, read what happened in one run, and see that it finds planted bugs."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -11,6 +13,7 @@ import msgspec
 
 from core.moment import NANOSECONDS_PER_MILLISECOND
 from server.flags import LocalCommand, LocalGroup, flag, option
+from server.reason import reason_of
 from sim.campaign import each
 from sim.faults import NODES_MAX
 from sim.mutants import MUTANTS
@@ -107,7 +110,10 @@ def shrink(*, seed: int, nodes: int, plan: str | None, mutant: str | None, out: 
     if not failure:
         raise click.ClickException(f"seed {chosen.seed} does not fail")
     smaller = shrink_plan(chosen, failure, run_one)
-    Path(out).write_bytes(encode_plan(smaller))
+    try:
+        Path(out).write_bytes(encode_plan(smaller))
+    except OSError as error:
+        raise click.ClickException(f"{out} cannot be written: {reason_of(error)}") from None
     click.echo(f"{len(smaller.faults)} of {len(chosen.faults)} faults are left, in {out}")
 
 
@@ -135,8 +141,10 @@ def _read_plan(name: str) -> Plan:
     try:
         with Path(name).open("rb") as file:
             return decode_plan(file.read(PLAN_BYTES_MAX + 1))
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{name}: {error}") from None
+    except OSError as error:
+        raise click.ClickException(f"{name} cannot be read: {reason_of(error)}") from None
+    except ValueError as error:
+        raise click.ClickException(f"{name} is not a plan: {error}") from None
 
 
 # -- results ------------------------------------------------------------------------------------
@@ -155,13 +163,19 @@ def _show_json(results: Iterable[Result]) -> int:
 
 
 def _show(results: Iterator[Result], count: int, jobs: int) -> int:
-    """Print failures as they come, and a summary; return how many runs failed."""
+    """Print failures as they come, and a summary; return how many runs failed.
+
+    On a terminal a bar shows how far it is; a line that is printed begins behind it.
+    """
     totals = _Totals()
-    with click.progressbar(results, length=count, label="seeds") as shown:
+    has_bar = sys.stdout.isatty()
+    bar = click.progressbar(results, length=count, label="seeds")
+    with bar if has_bar else nullcontext(results) as shown:
         for result in shown:
             totals.add(result)
             if not result.ok:
-                click.echo(f"\nseed {result.seed} failed: {result.failure}")
+                behind = "\n" if has_bar else ""
+                click.echo(f"{behind}seed {result.seed} failed: {result.failure}")
     click.echo(totals.text(jobs))
     return totals.failed
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from core.moment import NANOSECONDS_PER_SECOND
+from server.config.report import Note
 
 LogLevel = Literal["trace", "debug", "info", "warn", "error"]
 LogFormat = Literal["standard", "json"]
@@ -16,6 +17,7 @@ TlsVersion = Literal["tls12", "tls13"]
 ClientCertificates = Literal["ignored", "requested", "required"]
 
 LEASE_TTL_S: Final = 768 * 3600
+TLS_FILE_KEYS: Final = ("tls_cert_file", "tls_key_file", "tls_client_ca_file")
 
 
 class RetryJoin(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
         http_write_timeout_ns: for a client to take its answer; 0 is no limit.
         max_request_size: bytes of a body.
         max_request_duration_ns: from the head of a request to its answer.
+        places: `file:line` where each of `TLS_FILE_KEYS` is set, by key; for messages.
     """
 
     address: str = "127.0.0.1:8200"
@@ -94,6 +97,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     http_write_timeout_ns: int = 0
     max_request_size: int = 32 << 20
     max_request_duration_ns: int = 90 * NANOSECONDS_PER_SECOND
+    places: dict[str, str] = {}
 
 
 class Configuration(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +115,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
         default_lease_ttl_s: lease of what asks for none.
         max_lease_ttl_s: the longest lease; not less than the default.
         pid_file: where to write the number of the process; empty: nowhere.
-        warnings: `file:line: text` each, to be shown before the start.
+        warnings: what deserves attention and is to be told before the start.
     """
 
     storage: RaftStorage | InmemStorage
@@ -125,4 +129,4 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     default_lease_ttl_s: int = LEASE_TTL_S
     max_lease_ttl_s: int = LEASE_TTL_S
     pid_file: str = ""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Note, ...] = ()

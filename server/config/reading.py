@@ -16,6 +16,7 @@ from core.settings import PERFORMANCE_MULTIPLIER_MAX
 from server.config import values, vault_keys
 from server.config.configuration import (
     LEASE_TTL_S,
+    TLS_FILE_KEYS,
     ClientCertificates,
     Configuration,
     InmemStorage,
@@ -211,6 +212,7 @@ def _listener(stanza: Stanza) -> Listener:
         max_request_duration_ns=stanza.duration_ns(
             "max_request_duration", default.max_request_duration_ns
         ),
+        places={key: str(stanza.place_of(key)) for key in TLS_FILE_KEYS if stanza.is_set(key)},
     )
     stanza.finish(vault_keys.LISTENER)
     return listener

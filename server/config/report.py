@@ -20,6 +20,16 @@ class Place(msgspec.Struct, frozen=True):
         return f"{self.name}:{self.line}" if self.line else self.name
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What there is to say of a place."""
+
+    place: Place
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
 class ConfigurationError(Exception):
     """The server cannot start from this.
 
@@ -37,20 +47,20 @@ class Report:
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = files
-        self._errors: list[tuple[Place, str]] = []
-        self._warnings: list[tuple[Place, str]] = []
+        self._errors: list[Note] = []
+        self._warnings: list[Note] = []
 
     def error(self, place: Place, message: str) -> None:
         """Note what keeps the server from starting."""
-        self._errors.append((place, message))
+        self._errors.append(Note(place, message))
 
     def warn(self, place: Place, message: str) -> None:
         """Note what deserves attention and does not keep the server from starting."""
-        self._warnings.append((place, message))
+        self._warnings.append(Note(place, message))
 
-    def warnings(self) -> tuple[str, ...]:
-        """Return the warnings so far."""
-        return self._lines(self._warnings)
+    def warnings(self) -> tuple[Note, ...]:
+        """Return the warnings so far, in the order of the files and their lines."""
+        return self._ordered(self._warnings)
 
     def raise_errors(self) -> None:
         """End here if there has been any error.
@@ -59,11 +69,10 @@ class Report:
             ConfigurationError: with all errors so far.
         """
         if self._errors:
-            raise ConfigurationError(self._lines(self._errors))
+            raise ConfigurationError([str(note) for note in self._ordered(self._errors)])
 
-    def _lines(self, notes: Sequence[tuple[Place, str]]) -> tuple[str, ...]:
-        ordered = sorted(notes, key=lambda note: self._order(note[0]))
-        return tuple(f"{place}: {message}" for place, message in ordered)
+    def _ordered(self, notes: Sequence[Note]) -> tuple[Note, ...]:
+        return tuple(sorted(notes, key=lambda note: self._order(note.place)))
 
     def _order(self, place: Place) -> tuple[int, int]:
         file = self._files.index(place.name) if place.name in self._files else len(self._files)

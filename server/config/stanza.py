@@ -78,11 +78,11 @@ class Stanza:
 
     def error(self, message: str, key: str = "") -> None:
         """Report a fault of this stanza, at the place of `key` if that is set."""
-        self._report.error(self._place_of(key), message)
+        self._report.error(self.place_of(key), message)
 
     def warn(self, message: str, key: str = "") -> None:
         """Report something that deserves attention."""
-        self._report.warn(self._place_of(key), message)
+        self._report.warn(self.place_of(key), message)
 
     def read(self, key: str, convert: Callable[[Value], _Result], default: _Result) -> _Result:
         """Return the value of `key`, or `default` if it is not set or does not fit."""
@@ -200,5 +200,6 @@ class Stanza:
         else:
             self._report.error(place, f"unknown key {key}")
 
-    def _place_of(self, key: str) -> Place:
+    def place_of(self, key: str) -> Place:
+        """Return where `key` is set, or where the stanza starts if it is not."""
         return self._entries[key].place if key in self._entries else self.place

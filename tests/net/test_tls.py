@@ -260,7 +260,7 @@ def test_files_that_are_no_good_leave_the_old_in_force(settings: ServerTlsSettin
     tls = ServerTls(settings)
     settings.certificate_file.write_bytes(b"nonsense")
 
-    with pytest.raises(TlsError, match=r"certificate\.pem"):
+    with pytest.raises(TlsError, match=r"/certificate\.pem holds no certificates in PEM$"):
         tls.reload()
 
     assert issued("server").chain[0] == _shown(tls)
@@ -269,8 +269,9 @@ def test_files_that_are_no_good_leave_the_old_in_force(settings: ServerTlsSettin
 def test_a_key_must_fit_its_certificate(tmp_path: Path) -> None:
     files = write(Identity(issued("server").chain, issued("client").key), tmp_path)
 
-    with pytest.raises(TlsError, match="key"):
+    with pytest.raises(TlsError, match=r"\.pem and .*\.pem do not go together: ") as refused:
         ServerTls(ServerTlsSettings(*files))
+    assert files[1] == refused.value.file
 
 
 def test_a_chain_is_shown(pair: Pair, dial: Dial, tmp_path: Path) -> None:
@@ -298,12 +299,17 @@ def test_encrypted_and_missing_keys_are_named(tmp_path: Path) -> None:
         )
     )
 
-    with pytest.raises(TlsError, match=r"key\.pem"):
+    with pytest.raises(TlsError, match=r"/key\.pem is encrypted$"):
         read_identity(certificate_file, key_file)
-    with pytest.raises(TlsError, match=r"absent\.pem"):
-        read_identity(certificate_file, tmp_path / "absent.pem")
-    with pytest.raises(TlsError, match=r"absent\.pem"):
-        read_certificates(tmp_path / "absent.pem")
+    key_file.write_text("nonsense")
+    with pytest.raises(TlsError, match=r"/key\.pem holds no private key in PEM$") as refused:
+        read_identity(certificate_file, key_file)
+    assert key_file == refused.value.file
+    absent = tmp_path / "absent.pem"
+    with pytest.raises(TlsError, match=r"absent\.pem cannot be read: No such file"):
+        read_identity(certificate_file, absent)
+    with pytest.raises(TlsError, match=r"absent\.pem cannot be read: No such file"):
+        read_certificates(absent)
 
 
 def test_as_much_is_sent_as_there_is_room_for(

@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hvac
 
@@ -62,6 +62,51 @@ def run_holdfast(
         check=False,
         env={**kept, "HOME": str(home), **variables},
     )
+
+
+class PipedProcess:
+    """One `holdfast` whose standard output a test reads.
+
+    Attributes:
+        process: it.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+
+    def line(self) -> str:
+        """Return the next line that it prints, empty once it prints no more."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().decode()
+
+    def stop(self) -> tuple[int, bytes]:
+        """Ask it to end; return its exit code and what else it has printed."""
+        self.process.send_signal(signal.SIGTERM)
+        rest, _ = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, rest
+
+    def end(self) -> None:
+        """End it, if it has not ended."""
+        end(self.process)
+
+
+_Piped = TypeVar("_Piped", bound=PipedProcess)
+
+
+@contextlib.contextmanager
+def ending(start: Callable[..., _Piped]) -> Iterator[Callable[..., _Piped]]:
+    """Give a function that starts processes as `start` does, and end all of them afterwards."""
+    started: list[_Piped] = []
+
+    def begin(*arguments: str) -> _Piped:
+        started.append(start(*arguments))
+        return started[-1]
+
+    try:
+        yield begin
+    finally:
+        for each in started:
+            each.end()
 
 
 class ServerProcess:

@@ -1,7 +1,6 @@
 """Arguments become the object that a write sends."""
 
 import io
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.arguments import INPUT_BYTES_MAX, ArgumentError, build, build_strings, read_file
+from server.json_text import encode
 
 
 @pytest.fixture
@@ -123,7 +123,8 @@ def test_plain_pairs_are_pairs(argument: str) -> None:
 
 
 def test_a_document_keeps_its_types(tmp_path: Path) -> None:
-    document = {"n": 1.5, "l": [1, {"x": False}], "s": "ä"}
-    (tmp_path / "x").write_text(json.dumps(document))
+    """And its numbers their text."""
+    document = '{"n": 1.50, "e": 1e400, "l": [1, {"x": false}], "s": "ä"}'
+    (tmp_path / "x").write_text(document)
 
-    assert document == build([f"@{tmp_path}/x"])
+    assert document == encode(build([f"@{tmp_path}/x"]), ensure_ascii=False)

@@ -91,6 +91,13 @@ def test_the_version_is_the_projects(holdfast: Holdfast) -> None:
     assert (0, f"Holdfast v{VERSION}\n", "") == holdfast("version")
 
 
+@pytest.mark.parametrize("flag", ["-version", "--version", "-v", "--v"])
+def test_the_version_may_be_asked_for_by_a_flag(flag: str, holdfast: Holdfast) -> None:
+    """Of the program, whatever stands behind it; its commands have no such flag."""
+    assert holdfast("version") == holdfast(flag) == holdfast(flag, "status")
+    assert 1 == holdfast("status", flag).code
+
+
 def test_arguments_come_from_the_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

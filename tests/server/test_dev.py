@@ -7,21 +7,21 @@ import ssl
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import hvac
 import pytest
 
-from tests.server.processes import HOLDFAST, end
+from tests.server.processes import HOLDFAST, PATIENCE_S, PipedProcess, ending
 
 pytestmark = pytest.mark.slow
 
 _EXPORT = re.compile(r"^    \$ export (\w+)='([^']*)'$", re.MULTILINE)
-STOPPED_S_MAX = 20.0
 
 
-class DevServer:
+class DevServer(PipedProcess):
     """`holdfast server -dev …` on a free port, ready.
 
     Attributes:
@@ -30,19 +30,18 @@ class DevServer:
     """
 
     def __init__(self, *arguments: str, home: Path) -> None:
-        self.process = subprocess.Popen(
-            (*HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", *arguments),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
+        super().__init__(
+            subprocess.Popen(
+                (*HOLDFAST, "server", "-dev-listen-address=127.0.0.1:0", *arguments),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "HOME": str(home), "TMPDIR": str(home)},
+            )
         )
-        assert self.process.stdout is not None
         self.said = ""
-        for line in self.process.stdout:
+        while (line := self.line()) and not line.startswith("Root Token: "):
             self.said += line
-            if line.startswith("Root Token: "):
-                break
+        self.said += line
         self.exports = dict(_EXPORT.findall(self.said))
 
     @property
@@ -51,28 +50,14 @@ class DevServer:
         trusted = exports.get("VAULT_CACERT", True)
         return hvac.Client(exports["VAULT_ADDR"], token=exports["VAULT_TOKEN"], verify=trusted)
 
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOPPED_S_MAX)
-
-    def end(self) -> None:
-        end(self.process)
-
 
 Start = Callable[..., DevServer]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    servers: list[DevServer] = []
-
-    def begin(*arguments: str) -> DevServer:
-        servers.append(DevServer(*arguments, home=tmp_path))
-        return servers[-1]
-
-    yield begin
-    for server in servers:
-        server.end()
+    with ending(partial(DevServer, home=tmp_path)) as begin:
+        yield begin
 
 
 def test_tls_with_certificates_that_end_with_the_server(start: Start, tmp_path: Path) -> None:
@@ -83,7 +68,7 @@ def test_tls_with_certificates_that_end_with_the_server(start: Start, tmp_path: 
     read = kv.read_secret_version("a", raise_on_deleted_version=True)
     authority = Path(server.exports["VAULT_CACERT"])
     there = authority.is_file()
-    code = server.stop()
+    code, _ = server.stop()
 
     assert {"b": "c"} == read["data"]["data"]
     assert server.exports["VAULT_ADDR"].startswith("https://127.0.0.1:")
@@ -97,7 +82,7 @@ def test_tls_files_where_they_are_wanted(start: Start, tmp_path: Path) -> None:
     place = tmp_path / "a" / "tls"
     arguments = ("-dev", "-dev-tls", f"-dev-tls-cert-dir={place}", "-dev-no-store-token")
     first = start(*arguments)
-    code = first.stop()
+    code, _ = first.stop()
     before = {file.name: file.read_bytes() for file in place.iterdir()}
     second = start(*arguments)
 
@@ -145,16 +130,15 @@ def test_a_bad_certificate_is_not_taken_up_while_it_serves(start: Start, tmp_pat
     """SIGHUP reads the files again; the one before stays in force, and the server up."""
     server = start("-dev-tls", f"-dev-tls-cert-dir={tmp_path}", "-dev-no-store-token")
     (tmp_path / "vault-cert.pem").write_text("nonsense")
-    assert server.process.stdout is not None
     server.process.send_signal(signal.SIGHUP)
-    said = server.process.stdout.readline()
+    said = server.line()
     while "a certificate is not taken up" not in said:
-        said = server.process.stdout.readline()
+        said = server.line()
         assert said
 
     assert str(tmp_path / "vault-cert.pem") in said
     assert not server.client.sys.is_sealed()
-    assert 0 == server.stop()
+    assert 0 == server.stop()[0]
 
 
 def test_plain_http_names_no_authority(start: Start, tmp_path: Path) -> None:
@@ -173,7 +157,7 @@ def test_a_root_token_that_cannot_be_ends_it(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
-        timeout=STOPPED_S_MAX,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -186,7 +170,9 @@ def test_a_home_that_cannot_be_written_does_not_matter(start: Start, tmp_path: P
     (tmp_path / ".vault-token").mkdir()
     server = start("-dev")
 
-    assert "The root token is not kept for other commands: " in server.said
+    place = tmp_path / ".vault-token"
+    told = f"not kept for other commands: {place} cannot be written: Is a directory\n"
+    assert told in server.said
     assert server.client.is_authenticated()
 
 

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 import requests
 
 from net.tls import read_certificates, read_identity
-from tests.server.processes import HOLDFAST, PATIENCE_S, end, wait
+from tests.server.processes import HOLDFAST, PATIENCE_S, PipedProcess, ending, wait
 
 pytestmark = pytest.mark.slow
 
@@ -57,11 +58,10 @@ def begin(directory: Path, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
-class DevCluster:
-    """`holdfast server -dev-cluster=…` on free ports, ready.
+class DevCluster(PipedProcess):
+    """`holdfast server -dev-cluster=…` on free ports, ready; its process is the parent.
 
     Attributes:
-        process: the parent.
         told: what it has printed.
         trusted: what a client is to verify by.
     """
@@ -69,9 +69,8 @@ class DevCluster:
     def __init__(self, directory: Path, *arguments: str) -> None:
         place = f"-dev-cluster-dir={directory / 'cluster'}"
         port = f"-dev-cluster-port={quiet_port()}"
-        self.process = begin(directory, port, "-format=json", place, *arguments)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        super().__init__(begin(directory, port, "-format=json", place, *arguments))
+        line = self.line()
         if not line:
             self.end()
             raise AssertionError((directory / "parent.log").read_text())
@@ -95,30 +94,14 @@ class DevCluster:
         except (OSError, hvac.exceptions.VaultError):
             return False
 
-    def stop(self) -> tuple[int, bytes]:
-        """Ask it to end; return its exit code and what else it has printed."""
-        self.process.send_signal(signal.SIGTERM)
-        rest, _ = self.process.communicate(timeout=PATIENCE_S)
-        return self.process.returncode, rest
-
-    def end(self) -> None:
-        end(self.process)
-
 
 Start = Callable[..., DevCluster]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    clusters: list[DevCluster] = []
-
-    def begin_one(*arguments: str) -> DevCluster:
-        clusters.append(DevCluster(tmp_path, *arguments))
-        return clusters[-1]
-
-    yield begin_one
-    for cluster in clusters:
-        cluster.end()
+    with ending(partial(DevCluster, tmp_path)) as begin_one:
+        yield begin_one
 
 
 def kill(pid: int) -> None:
@@ -268,6 +251,30 @@ def test_a_removed_member_does_not_keep_the_others(start: Start) -> None:
     again.client(0).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
 
     assert {"b": "c"} == value_of(again.client(1), "a")
+
+
+def test_a_cluster_grows_with_a_later_start(start: Start, tmp_path: Path) -> None:
+    """What was there stays; who is new has a vote once it is ready. It does not shrink so."""
+    cluster = start("-dev-cluster=1")
+    cluster.client(0).secrets.kv.v2.create_or_update_secret("a", {"b": "c"})
+    cluster.stop()
+    grown = start("-dev-cluster=3")
+    read = grown.client(1).read("sys/storage/raft/configuration")
+    values = [value_of(grown.client(number), "a") for number in range(3)]
+    grown.stop()
+    smaller = begin(tmp_path, "-dev-cluster=2", f"-dev-cluster-dir={tmp_path / 'cluster'}")
+    said, _ = smaller.communicate(timeout=PATIENCE_S)
+
+    assert [("node-1", True), ("node-2", True), ("node-3", True)] == [
+        (server["node_id"], server["voter"]) for server in read["data"]["config"]["servers"]
+    ]
+    assert [{"b": "c"}] * 3 == values
+    assert (cluster.told["root_token"], cluster.told["nodes"][0]["api_addr"]) == (
+        grown.told["root_token"],
+        grown.told["nodes"][0]["api_addr"],
+    )
+    assert (1, b"") == (smaller.returncode, said)
+    assert "has a cluster of 3 nodes: give -dev-cluster=3" in (tmp_path / "parent.log").read_text()
 
 
 def test_the_nodes_end_with_their_parent(start: Start) -> None:

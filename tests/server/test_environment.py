@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.client import ClientSettings, SettingsError, TlsSettings
+from server.client import ClientSettings, SettingsError
+from server.client_tls import TlsSettings
 from server.environment import client_settings
 
 EVERYTHING = {
@@ -25,8 +26,9 @@ def test_defaults_are_vaults() -> None:
         address="https://127.0.0.1:8200", token="", timeout_s=60.0, retries_max=2
     )
 
-    assert expected == client_settings({}, {}, "")
-    assert expected == client_settings({}, dict.fromkeys(EVERYTHING, ""), "")
+    for environ in ({}, dict.fromkeys(EVERYTHING, "")):
+        settings = client_settings({}, environ, "")
+        assert expected == settings._replace(tls=settings.tls._replace(names={}))
 
 
 def test_variables_set_everything() -> None:
@@ -44,6 +46,13 @@ def test_variables_set_everything() -> None:
             client_key="/client.key",
             server_name="vault.example",
             skip_verify=True,
+            names={
+                "ca_cert": "VAULT_CACERT",
+                "ca_cert_pem": "VAULT_CACERT_BYTES",
+                "ca_path": "VAULT_CAPATH",
+                "client_cert": "VAULT_CLIENT_CERT",
+                "client_key": "VAULT_CLIENT_KEY",
+            },
         ),
     )
 
@@ -66,7 +75,10 @@ def test_flags_win() -> None:
 
     assert ("http://b:2", "") == (settings.address, settings.namespace)
     assert {"X-A": "1", "X-B": "2=3", "X-C": ""} == settings.headers
-    assert TlsSettings("/other.pem", "", "/cas", "/c", "/k", "n") == settings.tls
+    tls = settings.tls
+    assert TlsSettings("/other.pem", "", "/cas", "/c", "/k", "n", names=tls.names) == tls
+    assert ("-ca-cert", "VAULT_CAPATH") == (tls.names["ca_cert"], tls.names["ca_path"])
+    assert "-client-key" == tls.names["client_key"]
 
 
 def test_a_directory_given_by_flag_wins_over_files_from_variables() -> None:

@@ -110,7 +110,21 @@ async def test_a_file_that_is_missing_ends_nothing(
         await join(node, RaftStorage(path="", retry_join=(lost, SECOND)))
 
     assert [(start_s, "https://two"), (start_s + PAUSE_S, "https://two")] == node.calls
-    assert str(missing) in logged[0]["reason"]
+    assert f"{missing} cannot be read: No such file or directory" == logged[0]["reason"]
+
+
+async def test_a_file_that_is_no_text_ends_nothing(
+    autojump_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    (tmp_path / "ca.der").write_bytes(b"\xff")
+    odd = RetryJoin(leader_api_addr="https://one", leader_ca_cert_file=str(tmp_path / "ca.der"))
+    node = Outsider({}, until(PAUSE_S))
+
+    with structlog.testing.capture_logs() as logged:
+        await join(node, RaftStorage(path="", retry_join=(odd,)))
+
+    assert autojump_clock.current_time() >= PAUSE_S
+    assert ["a file of this retry_join is not PEM"] == [line["reason"] for line in logged]
 
 
 async def test_files_are_read_and_sent(

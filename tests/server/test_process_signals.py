@@ -4,6 +4,7 @@ import re
 import signal
 import ssl
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -110,6 +111,41 @@ def test_a_new_certificate_is_shown_to_new_connections(tls_server: TlsServer) ->
 
         assert answers(connection)
         assert "first" == name_of(connection)
+
+
+_HASTY = """
+import os, signal, sys
+from server import process
+from server.cli import main
+
+opened = process.Process.__init__
+
+def open_and_signal(*arguments):
+    opened(*arguments)
+    os.kill(os.getpid(), signal.SIGHUP)
+
+process.Process.__init__ = open_and_signal
+sys.exit(main())
+"""
+
+
+def test_a_signal_to_reload_may_come_before_the_node_is_ready(tmp_path: Path) -> None:
+    """As from a service manager; alone it would end the process."""
+    port = free_port()
+    command = (sys.executable, "-c", _HASTY, "server", f"-config={configure(tmp_path, port)}")
+    log = tmp_path / "log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    try:
+        wait(lambda: "audit files are opened anew" in log.read_text(), log.read_text)
+        connected(port).close()
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(STARTED_S_MAX)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert 0 == code
 
 
 @pytest.mark.parametrize("broken", ["certificate.pem", "key.pem"])

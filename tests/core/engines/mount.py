@@ -14,6 +14,7 @@ from core.barrier.storage import Storage
 from core.engines.call import Call, Engine, RequestError, Result
 from core.request import Operation
 from core.store.keys import SCOPE_SHARED
+from core.vault import bodies
 
 START_NS = 1_700_000_000 * 10**9
 START = "2023-11-14T22:13:20Z"
@@ -78,8 +79,8 @@ class Mount:
             self.storage,
             self.wall_ns,
             self.entropy,
-            body=msgspec.json.decode(text),
-            raw=msgspec.json.decode(text, type=dict[str, msgspec.Raw]),
+            body=bodies.decode(text),
+            raw=bodies.fields(text),
             parameters=parameters,
             mount="secret/",
             default_lease_ttl_s=self._default_lease_ttl_s,

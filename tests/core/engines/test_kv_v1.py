@@ -27,14 +27,17 @@ def test_an_object_is_kept(mount: Mount) -> None:
 
 
 def test_numbers_come_back_as_they_were_sent(mount: Mount) -> None:
-    mount.ask("update", "app", '{"a": 1.10, "b": 1E300, "c": {"d": [1.0]}}')
+    """Those that no float holds, too, even where a duration may stand."""
+    mount.ask("update", "app", '{"a": 1.10, "b": -0, "ttl": 1e400, "c": {"d": [1.0, 1E9999]}}')
     result = mount.engine.handle(mount.call("read", "app"))
     assert result.data is not None
     assert [bytes(value) for value in result.data.values()] == [
         b"1.10",
-        b"1E300",
-        b'{"d": [1.0]}',
+        b"-0",
+        b"1e400",
+        b'{"d": [1.0, 1E9999]}',
     ]
+    assert result.lease_duration_s == DEFAULT_S
 
 
 @pytest.mark.parametrize(

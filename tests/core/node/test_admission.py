@@ -10,7 +10,7 @@ from core import effects, events
 from core.barrier import seal
 from core.barrier.envelope import WrongKey
 from core.moment import NANOSECONDS_PER_SECOND
-from core.node.admission import PROOFS_MAX, Admission
+from core.node.admission import QUESTIONS_MAX, Admission
 from core.raft.entry import KIND_CONFIGURATION, KIND_WRITES
 from core.request import Request, Response
 from core.store import write_set
@@ -190,20 +190,18 @@ def test_a_root_key_that_the_shares_do_not_open_leaves_a_joiner_sealed() -> None
     assert joiner.running.sealed
 
 
-def test_a_ticket_expires() -> None:
-    """A joiner that was left sealed for too long asks again."""
+def test_whoever_unseals_late_lets_the_node_in_all_the_same() -> None:
+    """The ticket has expired by then; the joiner asks for another one by itself."""
     cluster = with_joiner()
     cluster.wall_ns += joining.TICKET_LIFETIME_NS + NANOSECONDS_PER_SECOND
     cluster.run(1)
     cluster.unseal("n2")
-    cluster.run(1)
-    assert cluster.machines["n2"].reports[-1] == "could not join the cluster"
-    assert cluster.machines["n1"].running.raft.configuration.incoming == ("n1",)
-
-    cluster.join("n2")
-    cluster.unseal("n2")
     cluster.run(5, lambda: cluster.votes("n2"))
+
     assert cluster.votes("n2")
+    reports = cluster.machines["n2"].reports
+    assert "the ticket has expired; asking for another challenge" in reports
+    assert "could not join the cluster" not in reports
 
 
 def test_a_label_is_taken_once() -> None:
@@ -256,7 +254,7 @@ def test_a_cluster_that_is_sealed_takes_nobody_in() -> None:
     refused = cluster.join("n2")
 
     assert refused.status == 500
-    assert errors(refused)[0].startswith('failed to join: it answered 503 {"errors"')
+    assert errors(refused) == ["failed to join: it answered 503: Vault is sealed"]
     assert cluster.request("n2", "update", "sys/init", {}).status == 400
 
 
@@ -297,11 +295,9 @@ def test_members_may_join_at_the_same_time() -> None:
     assert "the cluster cannot let this node in yet" in cluster.machines["n3"].reports
 
 
-def proving() -> SingleNode:
-    """Return a node that has sent its proof."""
-    node = asking()
-    (question,) = node.questions
-    body: dict[str, Any] = msgspec.json.decode(question.body)
+def renewed(node: SingleNode, unseal_key: bytes = SHARE) -> Response:
+    """Return a cluster's answer to the latest request for a challenge."""
+    body: dict[str, Any] = msgspec.json.decode(node.questions[-1].body)
     joiner = joining.JoinRequest(
         body["node_id"],
         body["node_name"],
@@ -310,8 +306,14 @@ def proving() -> SingleNode:
         base64.b64decode(body["public_key"]),
         body["non_voter"],
     )
-    _, sealed = seal.seal_challenge(SHARE, joining.context_of(joiner), SeededEntropy())
-    answer(node, challenge(challenge=base64.b64encode(sealed).decode()))
+    _, sealed = seal.seal_challenge(unseal_key, joining.context_of(joiner), SeededEntropy())
+    return challenge(challenge=base64.b64encode(sealed).decode(), ticket="another")
+
+
+def proving() -> SingleNode:
+    """Return a node that has sent its proof."""
+    node = asking()
+    answer(node, renewed(node))
     assert node.ask("update", "sys/unseal", {"key": SHARE.hex()}).status == 200
     node.questions.clear()
     return node
@@ -321,7 +323,7 @@ def proving() -> SingleNode:
 def test_a_proof_that_nobody_could_look_at_is_repeated(response: Response) -> None:
     """After a pause, and only so often."""
     node = proving()
-    for count in range(PROOFS_MAX - 1):
+    for count in range(QUESTIONS_MAX - 1):
         answer(node, response, joining.ANSWER_PATH)
         node.pass_time(0.9)
         assert len(node.questions) == count
@@ -330,7 +332,7 @@ def test_a_proof_that_nobody_could_look_at_is_repeated(response: Response) -> No
     assert len({question.body for question in node.questions}) == 1
     answer(node, response, joining.ANSWER_PATH)
     node.pass_time(2)
-    assert len(node.questions) == PROOFS_MAX - 1
+    assert len(node.questions) == QUESTIONS_MAX - 1
     assert node.reports[-1].text == "could not join the cluster"
 
 
@@ -352,6 +354,57 @@ def test_a_proof_that_was_refused_is_not_repeated() -> None:
         answer(node, late, joining.ANSWER_PATH)
     node.pass_time(2)
     assert node.questions == []
+
+
+EXPIRED = Response(joining.TICKET_EXPIRED, b'{"errors":["the ticket has expired"]}')
+
+
+def test_another_challenge_is_asked_for_until_the_cluster_can_make_one() -> None:
+    """As a proof is repeated: the operators have given their shares and gone."""
+    node = proving()
+    answer(node, EXPIRED, joining.ANSWER_PATH)
+    assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH]
+    answer(node, Response(503))
+    node.pass_time(1.1)
+    assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH] * 2
+    answer(node, renewed(node))
+
+    assert node.questions[-1].path == joining.ANSWER_PATH
+    assert msgspec.json.decode(node.questions[-1].body)["ticket"] == "another"
+
+
+def test_a_cluster_that_never_looks_at_a_proof_is_left_alone() -> None:
+    """Each of its tickets has expired when it comes."""
+    node = proving()
+    answer(node, EXPIRED, joining.ANSWER_PATH)
+    while node.reports[-1].text != "could not join the cluster":
+        assert len(node.questions) < QUESTIONS_MAX
+        answer(node, renewed(node))
+        answer(node, EXPIRED, joining.ANSWER_PATH)
+
+    assert len(node.questions) == QUESTIONS_MAX
+
+
+def test_who_is_not_given_another_challenge_may_prove_the_seal_later() -> None:
+    """By the same shares, for which a challenge is asked for first."""
+    node = proving()
+    answer(node, EXPIRED, joining.ANSWER_PATH)
+    answer(node, Response(403, b'{"errors":["not you"]}'))
+    assert node.reports[-1].fields == {"reason": "it answered 403: not you"}
+    node.questions.clear()
+    assert node.ask("update", "sys/unseal", {"key": SHARE.hex()}).status == 200
+
+    assert [question.path for question in node.questions] == [joining.CHALLENGE_PATH]
+
+
+def test_a_challenge_of_another_cluster_is_not_proved() -> None:
+    """Somebody else answers at that address by now."""
+    node = proving()
+    answer(node, EXPIRED, joining.ANSWER_PATH)
+    answer(node, renewed(node, b"x" * 32))
+
+    assert node.reports[-1].text == "could not join the cluster"
+    assert len(node.questions) == 1
 
 
 # -- what a cluster may answer ----------------------------------------------------------------

@@ -360,6 +360,16 @@ def test_what_an_engine_kept_as_text_is_hidden_too() -> None:
     assert expected == answered(device, exchange_of(result=Result(data)))["response"]["data"]
 
 
+def test_numbers_that_no_float_holds_are_recorded_as_they_were_written() -> None:
+    """Whether they come from a request or from what an engine has kept."""
+    raw = msgspec.Raw(b'{"a":[1e400,1.5]}')
+    exchange = exchange_of(body={"b": msgspec.Raw(b"-1E999")}, result=Result({"data": raw}))
+    line = response_line(device_of(), exchange, WALL_NS)
+
+    assert b'"data":{"b":-1E999}' in line
+    assert b'"data":{"data":{"a":[1e400,1.5]}}' in line
+
+
 def test_depth_is_no_matter() -> None:
     value: Any = "marker"
     for _ in range(DEPTH_MAX):

@@ -62,6 +62,39 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
     assert refusal(body).startswith("failed to parse JSON input: ")
 
 
+def test_a_number_that_no_float_holds_is_kept_as_text() -> None:
+    """JSON has no bounds for numbers, and Go keeps them as they are written."""
+    decoded = bodies.decode(b'{"a": 1e400, "b": [-1E9999], "c": 1e308, "d": 12345678901234567890}')
+
+    assert bytes(decoded["a"]) == b"1e400"
+    assert bytes(decoded["b"][0]) == b"-1E9999"
+    assert (decoded["c"], decoded["d"]) == (1e308, 12345678901234567890)
+
+
+@pytest.mark.parametrize("text", [rb"\ud800", rb"\uDBFFx", rb"\udc00", rb"\\\ud800\ud800\udc00"])
+def test_half_a_surrogate_pair_is_named_as_the_fault(text: bytes) -> None:
+    """In a value as in a name, and behind a megabyte of others."""
+    reason = r"a text has half a surrogate pair, such as \ud800 alone"
+    for body in (b'{"a":"%b"}', b'{"%b":1}', b'{"a":"' + rb"\ud83d\ude00" * 80_000 + b'%b"}'):
+        assert refusal(body % text) == f"failed to parse JSON input: {reason}"
+
+
+@pytest.mark.parametrize("text", [rb"\\ud800", rb"\ud83d\ude00", rb"\\\\udc00"])
+def test_what_only_looks_like_half_a_pair_is_no_fault(text: bytes) -> None:
+    """But that of an end that is missing."""
+    assert bodies.decode(b'{"a":"%b"}' % text)
+    assert refusal(b'{"a":"%b"' % text) == "failed to parse JSON input: Input data was truncated"
+
+
+def test_other_faults_of_texts_and_numbers_are_named() -> None:
+    """And not by what the decoder stumbles over."""
+    assert refusal(b'{"a":"\xff"}') == "failed to parse JSON input: a text is not UTF-8"
+    digits = b"9" * bodies.DIGITS_MAX
+    assert bodies.decode(b'{"a":%b}' % digits) == {"a": int(digits)}
+    reason = f"a whole number has more than {bodies.DIGITS_MAX} digits"
+    assert refusal(b'{"a":%b9}' % digits) == f"failed to parse JSON input: {reason}"
+
+
 def test_limits_are_reached_and_not_exceeded() -> None:
     """One more is one too many, at any place."""
     depth, length, count = bodies.DEPTH_MAX, bodies.STRING_BYTES_MAX, bodies.ENTRIES_MAX

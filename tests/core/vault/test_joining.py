@@ -150,6 +150,7 @@ def test_a_ticket_lasts_for_an_hour(node: SingleNode) -> None:
     node.wall_ns += joining.TICKET_LIFETIME_NS + NANOSECONDS_PER_SECOND
     response = ask(node, joining.ANSWER_PATH, body)
 
+    assert response.status == joining.TICKET_EXPIRED == 410
     assert errors(response) == ["the ticket has expired; ask for another challenge"]
 
 

@@ -44,6 +44,7 @@ VALUES: Final = st.recursive(
     st.none()
     | st.booleans()
     | st.sampled_from((0, 1, -1, 5, 2**31, 2**63, -(2**63), 0.5, -0.0, 1e308))
+    | st.sampled_from([msgspec.Raw(literal) for literal in (b"1e400", b"-1E9999", b"9" * 4300)])
     | st.sampled_from(TEXTS),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3)

@@ -44,5 +44,5 @@ def test_keys_that_are_refused() -> None:
 def test_keys_for_nobody() -> None:
     with RawServer() as server:
         target = server.target
-    with pytest.raises(BenchError, match=r"writing the keys: .*refused"):
+    with pytest.raises(BenchError, match=r"the keys cannot be written: .*refused"):
         preparation.fill(target, "hvs.x", 5, 2)

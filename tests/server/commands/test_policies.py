@@ -34,9 +34,12 @@ def test_write_needs_a_file_that_is_there(holdfast: Holdfast, wire: Wire) -> Non
 
 
 def test_read_prints_the_text(holdfast: Holdfast, wire: Wire) -> None:
+    """And ends it with one line end, however many it has."""
     wire.answer("GET sys/policies/acl/ops", {"data": {"name": "ops", "policy": RULES}})
+    wire.answer("GET sys/policies/acl/bare", {"data": {"name": "bare", "policy": RULES.strip()}})
 
-    assert (0, f"{RULES}\n", "") == holdfast("policy", "read", "ops")
+    assert (0, RULES, "") == holdfast("policy", "read", "ops")
+    assert (0, RULES, "") == holdfast("policy", "read", "bare")
     assert {"policy": RULES} == json.loads(holdfast("policy", "read", "ops", "-format=json").out)
 
 

@@ -1,11 +1,16 @@
 """`holdfast sim` as people and scripts run it."""
 
 import json
+import os
+import pty
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from server.cli import main
+from tests.server.processes import HOLDFAST
 
 
 @pytest.mark.slow
@@ -24,9 +29,32 @@ def test_each_seed_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_summary_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    """How many, how fast, and what they went through."""
+    """How many, how fast, and what they went through; and no more without a terminal."""
     assert main(["sim", "run", "-seeds=0:1", "-nodes=1"]) == 0
-    assert "seeds per second and core" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    first, second, *_ = printed.out.splitlines()
+    assert first.split() == ["seeds", "1,", "of", "which", "0", "failed"]
+    assert second.startswith("seeds per second and core")
+    assert printed.err == ""
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_how_far_it_is() -> None:
+    """By a bar in front of the summary."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        (*HOLDFAST, "sim", "run", "-seeds=0:1", "-nodes=1"), stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        # Where a terminal ends, Linux has an error.
+        with suppress(OSError):
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"100%" in shown.partition(b"seeds per second and core")[0]
 
 
 def test_a_replay_shows_the_members_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,6 +120,10 @@ def test_a_failing_plan_is_made_small_and_can_be_run(
     assert main(["sim", "run", f"-plan={plan}", mutant]) == 1
     assert "seed 0 failed: Violated: AnswersAreRecorded" in capsys.readouterr().out
     assert main(["sim", "run", f"-plan={plan}"]) == 0
+    capsys.readouterr()
+    nowhere = tmp_path / "none" / "plan.json"
+    assert main(["sim", "shrink", f"-plan={plan}", mutant, f"-out={nowhere}"]) == 1
+    assert capsys.readouterr().err == f"{nowhere} cannot be written: No such file or directory\n"
 
 
 @pytest.mark.slow
@@ -120,6 +152,7 @@ def test_a_file_that_is_no_plan(
     plan = tmp_path / "plan.json"
     plan.write_text("{}")
     assert main(["sim", command, f"-plan={plan}"]) == 1
-    assert "plan.json" in capsys.readouterr().err
-    assert main(["sim", command, f"-plan={tmp_path / 'none.json'}"]) == 1
-    assert "none.json" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(f"{plan} is not a plan: ")
+    absent = tmp_path / "none.json"
+    assert main(["sim", command, f"-plan={absent}"]) == 1
+    assert capsys.readouterr().err == f"{absent} cannot be read: No such file or directory\n"

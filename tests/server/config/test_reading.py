@@ -73,6 +73,10 @@ def read(*texts: str, **environment: str) -> Configuration:
     return read_documents(documents, environment)
 
 
+def warnings(*texts: str) -> list[str]:
+    return [str(warning) for warning in read(*texts).warnings]
+
+
 def problems(*texts: str, **environment: str) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         read(*texts, **environment)
@@ -145,6 +149,11 @@ def test_every_key_at_once() -> None:
                 http_write_timeout_ns=5 * SECOND,
                 max_request_size=1024,
                 max_request_duration_ns=120 * SECOND,
+                places={
+                    "tls_cert_file": "1.hcl:29",
+                    "tls_key_file": "1.hcl:30",
+                    "tls_client_ca_file": "1.hcl:33",
+                },
             ),
         ),
         api_addr="https://vault.example.com",
@@ -308,9 +317,9 @@ def test_authorities_that_verify_nothing_are_pointed_out() -> None:
     keys = 'tls_disable = true\ntls_client_ca_file = "/a"'
     text = f'storage "inmem" {{}} listener "tcp" {{ {keys} }}'
 
-    assert (
+    assert [
         "1.hcl:2: tls_client_ca_file has no effect without tls_require_and_verify_client_cert",
-    ) == read(text).warnings
+    ] == warnings(text)
 
 
 @pytest.mark.parametrize(
@@ -450,9 +459,7 @@ def test_a_listener_is_needed() -> None:
 def test_a_socket_of_the_machine_is_ignored_beside_a_listener() -> None:
     text = 'storage "inmem" {} listener "tcp" { tls_disable = true }\nlistener "unix" {}'
 
-    assert ('1.hcl:2: listener "unix" is not available in Holdfast and ignored',) == (
-        read(text).warnings
-    )
+    assert ['1.hcl:2: listener "unix" is not available in Holdfast and ignored'] == warnings(text)
 
 
 @pytest.mark.parametrize(
@@ -554,17 +561,19 @@ def test_memory_that_may_be_swapped_out_is_pointed_out() -> None:
 
     assert configuration.disable_mlock
     (warning,) = configuration.warnings
-    assert warning.startswith("1.hcl:1: disable_mlock is not set, so that secrets may be swapped")
+    assert str(warning).startswith(
+        "1.hcl:1: disable_mlock is not set, so that secrets may be swapped"
+    )
 
 
 def test_what_vault_knows_and_holdfast_lacks_is_a_warning() -> None:
     text = f"{RAFT}ui = true\ntelemetry {{ anything = 1 }}\ncache_size = 5\n{LISTENER}"
 
-    assert (
+    assert [
         "1.hcl:3: ui is not available in Holdfast and ignored: there is no web page yet",
         "1.hcl:4: telemetry is not available in Holdfast and ignored: there are no metrics yet",
         "1.hcl:5: cache_size is not available in Holdfast and ignored",
-    ) == read(text).warnings
+    ] == warnings(text)
 
 
 @pytest.mark.parametrize(
@@ -585,18 +594,25 @@ def test_every_row_of_the_tables_is_a_warning_and_no_error(
     for form in ("{} = 1\n", "{} {{}}\n"):
         keys = "".join(form.format(key) for key in table)
 
-        warnings = read(text.replace("{}", keys)).warnings
+        told = warnings(text.replace("{}", keys))
 
-        assert list(table) == [warning.split()[1] for warning in warnings]
+        assert list(table) == [warning.split()[1] for warning in told]
 
 
 def test_the_examples_of_the_documentation_work_without_a_warning() -> None:
+    """But for the one that shows what is said of a faulty file, word for word."""
     page = DOCUMENTATION.read_text()
     examples = re.findall(r"^```(?:hcl|json)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    faulty = page.partition("## Errors and warnings")[2].split("```")
+    said = faulty[3].strip().splitlines()
 
-    assert 3 == len(examples)
-    for example in examples:
+    assert 4 == len(examples)
+    assert faulty[1] == f"hcl\n{examples[2]}"
+    for example in (*examples[:2], examples[3]):
         assert () == read(example).warnings
+    with pytest.raises(ConfigurationError) as refused:
+        read_documents([Document("/etc/holdfast/holdfast.hcl", examples[2])], {})
+    assert said == list(refused.value.problems)
 
 
 def test_every_key_is_documented() -> None:

@@ -62,7 +62,7 @@ def test_read_returns_the_latest_version_or_the_one_asked_for(mount: Mount) -> N
 
 def test_content_is_returned_as_it_was_sent(mount: Mount) -> None:
     """Numbers that no float holds come back digit by digit, and so does white space."""
-    text = '{ "big": 123456789012345678901234567890, "fine": 0.10000000000000000001, "e":1E300 }'
+    text = '{ "big": 123456789012345678901234567890, "fine": 0.10000000000000000001, "e":1E400 }'
     mount.ask("update", "data/app", '{"options": {}, "data": ' + text + "}")
 
     result = mount.engine.handle(mount.call("read", "data/app"))
@@ -200,6 +200,16 @@ def test_patch_merges_into_the_latest_version(mount: Mount) -> None:
     assert bytes(result.data["data"]) == b'{"keep":1.10,"in":{"b":2,"c":3}}'
     assert mount.read("data/app", version="1")["data"]["drop"] == 1
     assert mount.refused("patch", "data/app", body) == (400, CAS_MISMATCH)
+
+
+def test_a_patch_leaves_numbers_as_they_were_written(mount: Mount) -> None:
+    """What is patched in, and what is there already."""
+    mount.ask("update", "data/app", '{"data": {"in": {"a": 1e400, "b": 1.10}}}')
+    mount.ask("patch", "data/app", '{"data": {"in": {"c": -1E9999}}}')
+
+    result = mount.engine.handle(mount.call("read", "data/app"))
+    assert result.data is not None
+    assert bytes(result.data["data"]) == b'{"in":{"a":1e400,"b":1.10,"c":-1E9999}}'
 
 
 def test_subkeys_tell_the_form_and_no_value(mount: Mount) -> None:
