@@ -222,7 +222,7 @@ class Node:
         if self._custody.answers(request.path):
             self._quiet = False
             self._custody.answer(event.handle, request, self._now, self._effects)
-        elif self.removed:
+        elif self._custody.condition.removed:
             self._effects.append(Answer(event.handle, answers.REMOVED))
         elif self._stopping:
             self._effects.append(Answer(event.handle, answers.STOPPING))
@@ -320,8 +320,10 @@ class Node:
         self._upkeep.flush(effects)
         if self._administration.seal_asked:
             self._seal(now, effects)
-        self._belonging.seen(self._upkeep.take_removed(raft.leaving))
-        if self.removed:
+        removed = self._upkeep.take_removed(raft.leaving)
+        if removed:
+            self._belonging.seen(removed)
+        if self._custody.condition.removed:
             self._leave(now, effects)
         journal.prepare(now_ns, effects)
         journal.write(raft, now_ns, effects)

@@ -82,6 +82,8 @@ class Upkeep:
 
     def take_removed(self, leaving: tuple[str, ...]) -> tuple[str, ...]:
         """Return whose removal has been seen since this was asked last; not yet who is leaving."""
+        if not self._removed:
+            return ()
         removed = tuple(node for node in self._removed if node not in leaving)
         self._removed = [node for node in self._removed if node in leaving]
         return removed

@@ -320,7 +320,8 @@ class Raft:
     @property
     def leaving(self) -> tuple[str, ...]:
         """Members that this leader is still telling of their removal."""
-        return tuple(self.leadership.leaving) if self.leadership is not None else ()
+        leadership = self.leadership
+        return tuple(leadership.leaving) if leadership is not None and leadership.leaving else ()
 
     def refresh_peers(self, leadership: Leadership) -> None:
         """Know the peers of the configuration in force; who is not among them is leaving."""
