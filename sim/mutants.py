@@ -331,6 +331,17 @@ MUTANTS: Final = (
             ),
         ),
     ),
+    Mutant(
+        "run-unrecorded",
+        "a request is run although no audit device has taken its record",
+        (
+            Substitution(
+                "core.node.serving",
+                "recorded = vault is None or vault.is_audit_kept(unwritable)",
+                "recorded = True",
+            ),
+        ),
+    ),
 )
 
 _BY_NAME: Final = {mutant.name: mutant for mutant in MUTANTS}
