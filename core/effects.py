@@ -4,6 +4,7 @@ A driver carries out the effects of a turn in their order. It need not wait for 
 next, but the answers of a turn leave after its `AppendAudit`.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -104,6 +105,14 @@ class AppendAudit(msgspec.Struct, frozen=True):
 
     sequence: int
     lines: dict[AuditFile, bytes]
+
+    def is_kept(self, unwritable: Collection[str]) -> bool:
+        """Tell whether some file has taken its lines, given the paths of those that did not.
+
+        A file that was only asked whether it can be written to keeps no record.
+        """
+        recorded = [file.path for file, text in self.lines.items() if text]
+        return not recorded or any(path not in unwritable for path in recorded)
 
 
 class AdmitPeers(msgspec.Struct, frozen=True):

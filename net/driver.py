@@ -239,7 +239,7 @@ class Driver:
         unwritable = self.audit_files.append(effect.lines)
         if unwritable:
             _log.error("audit records could not be written", files=unwritable)
-            self._audit_failed = len(unwritable) == len(effect.lines)
+            self._audit_failed = not effect.is_kept(unwritable)
         self._events.append(events.AuditAppended(effect.sequence, unwritable))
 
     def _admit_peers(self, effect: effects.AdmitPeers) -> None:

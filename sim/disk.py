@@ -72,7 +72,7 @@ class Disk:
         self._unsynced: list[tuple[int, int, bytes]] = []
         self._dropped: dict[int, bytearray] = {}
         self._staging = 0
-        self._staged: dict[int, list[tuple[bytes, bytes]]] = {}
+        self._staged: list[list[tuple[bytes, bytes]]] = []
         self._base_change: _Merge | _Replacement | None = None
         self._full: list[DiskFull] = []
         self._slow: list[SlowDisk] = []
@@ -137,29 +137,37 @@ class Disk:
         self._start_base_change(_Merge(meta, changes))
         return True
 
-    def stage(self, snapshot: int, number: int, items: list[tuple[bytes, bytes]]) -> None:
-        """Keep chunk `number` of `snapshot` aside; number 0 begins anew.
+    def stage(self, snapshot: int, number: int, items: list[tuple[bytes, bytes]]) -> bool:
+        """Keep chunk `number` of `snapshot` aside; False: there is no room.
+
+        Number 0 begins anew, whether there is room for it or not.
 
         Raises:
-            InvariantBroken: chunks of another snapshot are staged.
+            InvariantBroken: chunks of another snapshot are staged, or those before are missing.
         """
         if number == 0:
             self._staging = snapshot
-            self._staged = {}
-        elif snapshot != self._staging:
-            raise InvariantBroken(f"snapshot {snapshot} was not begun")
-        self._staged[number] = items
+            self._staged = []
+        elif snapshot != self._staging or number != len(self._staged):
+            raise InvariantBroken(f"chunk {number} of snapshot {snapshot} is not the next one")
+        if self._full:
+            return False
+        self._staged.append(items)
+        return True
 
-    def start_replace(self, snapshot: int, meta: BaseMeta) -> None:
-        """Start to make what was staged of `snapshot` the base.
+    def start_replace(self, snapshot: int, meta: BaseMeta) -> bool:
+        """Start to make what was staged of `snapshot` the base; False: there is no room.
 
         Raises:
             InvariantBroken: nothing is staged of it.
         """
         if snapshot != self._staging or not self._staged:
             raise InvariantBroken(f"nothing is staged of snapshot {snapshot}")
-        items = [item for number in sorted(self._staged) for item in self._staged[number]]
+        if self._full:
+            return False
+        items = [item for chunk in self._staged for item in chunk]
         self._start_base_change(_Replacement(meta, items))
+        return True
 
     def finish_base_change(self) -> None:
         """The change of the base that was started is durable, all of it."""
@@ -170,7 +178,7 @@ class Disk:
             self.base.flush(change.meta, change.changes)
         else:
             self.base.replace(change.meta, change.items)
-            self._staged = {}
+            self._staged = []
 
     def wipe(self) -> None:
         """Lose everything, as a disk that is formatted anew."""
@@ -178,7 +186,7 @@ class Disk:
         self._preparing.clear()
         self._unsynced.clear()
         self._dropped.clear()
-        self._staged = {}
+        self._staged = []
         self._base_change = None
         self.base = MemoryBase()
 
@@ -205,7 +213,7 @@ class Disk:
         ):
             self.finish_base_change()
         self._base_change = None
-        self._staged = {}
+        self._staged = []
 
     def begin(self, fault: DiskFull | SlowDisk) -> None:
         """Put `fault` in force, until it is ended."""

@@ -15,14 +15,21 @@ from core.moment import NANOSECONDS_PER_SECOND
 LEADER: Final = "leader"
 """Stands among node names for the node that leads when the fault begins, or led last."""
 
+AUDIT_FILES: Final = ("/audit/first", "/audit/second")
+"""The audit files of each node, in the order in which plans use them."""
+
 NODES_MAX: Final = 9
 PERCENT: Final = 100
 FACTOR_MAX: Final = 1_000
 DRIFT_PPM_MAX: Final = 100_000
+LATE_NS_MAX: Final = 10 * NANOSECONDS_PER_SECOND
 CLOCK_JUMP_NS_MAX: Final = 10 * 366 * 86_400 * NANOSECONDS_PER_SECOND
 
 Unsynced = Literal["drop", "keep", "tear"]
 """What a crash does to bytes that are written and not synced: none, all, or some survive."""
+
+Amid = Literal["anything", "write", "replacement"]
+"""When a crash comes: at once, as the log is written, or as a snapshot replaces the base."""
 
 Way = Literal["both", "rightward", "leftward"]
 """Which links between two sides: all, those from left to right, or those from right to left."""
@@ -132,13 +139,13 @@ class Crash(NodeFault, frozen=True, tag="crash"):
 
     Attributes:
         unsynced: what happens to bytes that are not synced.
-        amid_write: do not crash at once but while the node next has a write of its log under
-            way, so that there is something to lose; never, if that does not come to pass
+        amid: unless it is `anything`, do not crash at once but about the next such work of the
+            node's disk, so that there is something to lose or to mix up; never, if there is none
             before the end of the fault.
     """
 
     unsynced: Unsynced
-    amid_write: bool = False
+    amid: Amid = "anything"
 
 
 class Stop(NodeFault, frozen=True, tag="stop"):
@@ -183,7 +190,7 @@ class ClockDrift(NodeFault, frozen=True, tag="clock_drift"):
 
 
 class DiskFull(NodeFault, frozen=True, tag="disk_full"):
-    """The disk has no room for another segment, nor for a flush of the base."""
+    """The disk has no room for another segment, a flush of the base, or a snapshot."""
 
 
 class SlowDisk(NodeFault, frozen=True, tag="slow_disk"):
@@ -201,9 +208,50 @@ class BitRot(NodeFault, frozen=True, tag="bit_rot"):
     """One record of the base no longer matches its checksum; `for_ns` says nothing."""
 
 
+class AuditRefusal(NodeFault, frozen=True, tag="audit_refusal"):
+    """Audit files take no record, as if they could not be opened.
+
+    Attributes:
+        files: their paths, each one of `AUDIT_FILES`.
+    """
+
+    files: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse files that no node has."""
+        super().__post_init__()
+        known = all(path in AUDIT_FILES for path in self.files)
+        _require(known and bool(self.files), "no audit file is named, or an unknown one")
+
+
+class SlowAudit(NodeFault, frozen=True, tag="slow_audit"):
+    """Each append to audit files is late; the node, which waits for it, stands still.
+
+    Attributes:
+        late_ns: for how long.
+    """
+
+    late_ns: int
+
+    def __post_init__(self) -> None:
+        """Refuse a time that is out of range."""
+        super().__post_init__()
+        _require(0 < self.late_ns <= LATE_NS_MAX, "the time is out of range")
+
+
 AnyLinkFault = Partition | Loss | Duplication | Delay | Clog
 AnyFault = (
-    AnyLinkFault | Crash | Stop | Pause | ClockJump | ClockDrift | DiskFull | SlowDisk | BitRot
+    AnyLinkFault
+    | Crash
+    | Stop
+    | Pause
+    | ClockJump
+    | ClockDrift
+    | DiskFull
+    | SlowDisk
+    | BitRot
+    | AuditRefusal
+    | SlowAudit
 )
 """The closed unions of faults."""
 

@@ -19,7 +19,9 @@ from core.node.member import Node
 from core.node.messages import Removed
 from core.request import Request, Response
 from core.settings import Settings
+from core.vault import answers
 from core.wal.recovery import recover
+from sim.audit_files import AuditFiles
 from sim.clock import Clock
 from sim.disk import Disk
 from sim.disk_work import DiskWork
@@ -46,6 +48,7 @@ class Host:
         name: the node id of its member.
         node: the running node; None while it is down.
         disk: what survives.
+        audit_files: where its member writes audit records.
         work: what its member has the disk do.
         clock: what it sees of time.
         lives: how often it was started.
@@ -65,9 +68,11 @@ class Host:
         "_installs",
         "_paused",
         "_settings",
+        "_stalled",
         "_timer_ns",
         "_waiting",
         "_world",
+        "audit_files",
         "certificate",
         "clock",
         "disk",
@@ -107,6 +112,8 @@ class Host:
         self._appended: list[events.Event] = []
         self._waiting: list[events.Event] = []
         self._deadline_ns = self._timer_ns = NEVER
+        self._stalled = False
+        self.audit_files = AuditFiles()
         self.work = DiskWork(world, self)
         self._handlers: dict[type, Callable[[Any], None]] = {
             effects.Answer: self._answer,
@@ -164,6 +171,9 @@ class Host:
         self.work.forget_crash()
         self._waiting = []
         self._held = None
+        if self._stalled:
+            self._stalled = False
+            self._paused -= 1
         self.disk.crash(random, unsynced)
         self._world.crashed(self)
 
@@ -218,6 +228,21 @@ class Host:
             waiting = self.carry_out(held) + waiting
         self.turn(waiting)
 
+    def _stall(self, produced: list[effects.Effect]) -> None:
+        """Stand still within a turn, as the audit files take their time."""
+        world = self._world
+        world.counts["audit_stalls"] += 1
+        self._amid_turn = False
+        self._held = produced
+        self._stalled = True
+        self._paused += 1
+        world.at(world.time_ns + self.audit_files.late_ns, self._end_stall, self.lives, None)
+
+    def _end_stall(self, life: int, _nothing: None) -> None:
+        if life == self.lives and self._stalled:
+            self._stalled = False
+            self.resume()
+
     # -- turns ------------------------------------------------------------------------------
 
     def receive(self, life: int, event: events.Received) -> None:
@@ -266,9 +291,14 @@ class Host:
                     self._amid_turn = False
                     self._held = produced
                     return
-                taken = self.carry_out(produced)
-                if self.node is not node:
-                    return
+                if self.audit_files.late_ns and any(
+                    type(effect) is effects.AppendAudit for effect in produced
+                ):
+                    self._stall(produced)
+                else:
+                    taken = self.carry_out(produced)
+                    if self.node is not node:
+                        return
             if world.look(world, self, node):
                 world.changed(self, node)
             if not taken:
@@ -278,6 +308,8 @@ class Host:
 
     def carry_out(self, produced: list[effects.Effect]) -> list[events.Event]:
         """Carry out effects; return what they lead to at once."""
+        if self.audit_files.refuses:
+            produced = self._recorded(produced)
         handlers = self._handlers
         send = self._world.send
         for effect in produced:
@@ -309,9 +341,25 @@ class Host:
         self._world.answer(self, effect)
 
     def _append_audit(self, effect: effects.AppendAudit) -> None:
-        for lines in effect.lines.values():
-            self._world.recorded(self, lines)
-        self._appended.append(events.AuditAppended(effect.sequence))
+        unwritable = self.audit_files.unwritable(effect.lines)
+        kept = refused = b""
+        for file, lines in effect.lines.items():
+            if file.path in unwritable:
+                refused += lines
+            else:
+                kept += lines
+        self._world.recorded(self, kept, refused)
+        self._appended.append(events.AuditAppended(effect.sequence, unwritable))
+
+    def _recorded(self, produced: list[effects.Effect]) -> list[effects.Effect]:
+        """Return these effects, without what must not leave if no file takes their records."""
+        for effect in produced:
+            if type(effect) is effects.AppendAudit and not effect.is_kept(
+                self.audit_files.unwritable(effect.lines)
+            ):
+                self._world.counts["audit_refusals"] += 1
+                return [kept for each in produced if (kept := _without_record(each)) is not None]
+        return produced
 
     def _ask_cluster(self, effect: effects.AskCluster) -> None:
         receiver = effect.address.api_address.removeprefix("sim://")
@@ -345,3 +393,12 @@ class Host:
 
     def _halt(self, effect: effects.Halt) -> None:
         raise InvariantBroken(f"{self.name} halted: {effect.reason}")
+
+
+def _without_record(effect: effects.Effect) -> effects.Effect | None:
+    """Return what becomes of an effect if no audit file has its record, as in `net`."""
+    if isinstance(effect, effects.Answer) and effect.audited:
+        return effects.Answer(effect.handle, answers.AUDIT_FAILED)
+    if isinstance(effect, effects.Send) and effect.audited:
+        return None
+    return effect

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sim.faults import (
     AnyFault,
+    AuditRefusal,
     BitRot,
     ClockDrift,
     ClockJump,
@@ -18,6 +19,7 @@ from sim.faults import (
     LinkFault,
     Partition,
     Pause,
+    SlowAudit,
     SlowDisk,
     Stop,
     resolve,
@@ -72,10 +74,10 @@ class Injector:
     def _begin_at(self, host: Host, fault: AnyFault) -> None:
         if isinstance(fault, Crash):
             host.down += 1
-            if fault.amid_write:
-                host.work.crash_amid_write(self._random, fault.unsynced)
-            else:
+            if fault.amid == "anything":
                 host.crash(self._random, fault.unsynced)
+            else:
+                host.work.crash_amid(fault.amid, self._random, fault.unsynced)
         elif isinstance(fault, Stop):
             host.down += 1
             host.stop(self._random)
@@ -86,6 +88,8 @@ class Injector:
             host.reschedule()
         elif isinstance(fault, DiskFull | SlowDisk):
             host.disk.begin(fault)
+        elif isinstance(fault, AuditRefusal | SlowAudit):
+            host.audit_files.begin(fault)
         elif isinstance(fault, BitRot):
             host.disk.base.rot(self._random)
 
@@ -110,9 +114,12 @@ class Injector:
             host.reschedule()
         elif isinstance(fault, DiskFull | SlowDisk):
             host.disk.end(fault)
+        elif isinstance(fault, AuditRefusal | SlowAudit):
+            host.audit_files.end(fault)
 
     def _heal(self, _first: None, _second: None) -> None:
         self._world.trace("", "healed", str)
         self._network.heal()
         for host in self._world.hosts.values():
             host.disk.heal()
+            host.audit_files.heal()

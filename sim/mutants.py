@@ -264,8 +264,8 @@ MUTANTS: Final = (
             ),
             Substitution(
                 "core.node.member",
-                "            self._belonging.told(event.sender)\n",
-                "",
+                "        self._belonging.told(sender)\n",
+                "        pass\n",
             ),
         ),
     ),
@@ -344,6 +344,17 @@ MUTANTS: Final = (
                 "core.node.auditing",
                 "effects.insert(0, AppendAudit(self._sequence, merge_lines(self.lines)))",
                 "effects.append(AppendAudit(self._sequence, merge_lines(self.lines)))",
+            ),
+        ),
+    ),
+    Mutant(
+        "run-unrecorded",
+        "a request is run although no audit device has taken its record",
+        (
+            Substitution(
+                "core.node.serving",
+                "recorded = vault.is_audit_kept(unwritable)",
+                "recorded = True",
             ),
         ),
     ),

@@ -50,8 +50,8 @@ class Observer(Protocol):
         """A member's base has changed."""
         ...
 
-    def recorded(self, world: World, host: Host, lines: bytes) -> None:
-        """A member has appended audit records."""
+    def recorded(self, world: World, host: Host, kept: bytes, refused: bytes) -> None:
+        """A member has appended audit records; some files may not have taken theirs."""
         ...
 
     def asked(self, world: World, question: Question) -> None:

@@ -9,7 +9,15 @@ from typing import Final
 
 import msgspec
 
-from sim.faults import LEADER, NODES_MAX, AnyFault, BitRot, names_in
+from sim.faults import (
+    AUDIT_FILES,
+    LEADER,
+    NODES_MAX,
+    AnyFault,
+    AuditRefusal,
+    BitRot,
+    names_in,
+)
 
 FAULTS_MAX: Final = 1_000
 PLAN_BYTES_MAX: Final = 1 << 20
@@ -25,6 +33,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         faults: in the order of their start.
         healed_at_ns: when the last fault has ended; from then on all must answer again.
         ends_at_ns: when the run ends.
+        audit_devices: how many audit devices are enabled, with the first so many `AUDIT_FILES`.
     """
 
     seed: int
@@ -32,6 +41,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     faults: tuple[AnyFault, ...]
     healed_at_ns: int
     ends_at_ns: int
+    audit_devices: int = 0
 
     def __post_init__(self) -> None:
         """Refuse a plan that no run can follow."""
@@ -39,6 +49,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ValueError("the plan has too many nodes or faults, or no nodes")
         if not 0 <= self.healed_at_ns <= self.ends_at_ns:
             raise ValueError("the plan ends before it is healed")
+        if not 0 <= self.audit_devices <= len(AUDIT_FILES):
+            raise ValueError("the count of audit devices is out of range")
         rotten: list[str] = []
         for fault in self.faults:
             if fault.until_ns > self.healed_at_ns:
@@ -46,6 +58,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             for name in names_in(fault):
                 if name not in self.nodes and (name != LEADER or isinstance(fault, BitRot)):
                     raise ValueError(f"a fault names {name!r}, which is no node")
+            if isinstance(fault, AuditRefusal) and any(
+                path not in AUDIT_FILES[: self.audit_devices] for path in fault.files
+            ):
+                raise ValueError("a fault names an audit file of no device")
             if isinstance(fault, BitRot):
                 rotten += fault.nodes
         if 2 * len(dict.fromkeys(rotten)) >= len(self.nodes):

@@ -20,18 +20,16 @@ from sim.chores import Chores
 from sim.host import Host
 from sim.invariants import ALL, Invariant, Violated
 from sim.plan import Plan
+from sim.plan_settings import PlanSettings
 from sim.setup import OPERATOR, Operators
 from sim.streams import Streams
-from sim.swarm import PlanSettings, draw_plan
+from sim.swarm import draw_plan
 from sim.timeline import TraceRecord, render, window
 from sim.token_clients import TokenClients, UnexpectedTokenAnswer
 from sim.turnover import Turnover
 from sim.watch import Watch
 from sim.workload import CLIENTS, KEYS, UnexpectedAnswer, Workload
 from sim.world import World
-
-AUDITED_SHARE: Final = 0.5
-"""In so many of the seeds an audit device is enabled."""
 
 AFTER_NS: Final = 100 * NANOSECONDS_PER_MILLISECOND
 """So much of what follows a failure is shown."""
@@ -131,8 +129,7 @@ class Run:
         )
         self.workload = Workload(self.world)
         self.token_clients = TokenClients(self.world, CLIENTS, KEYS[0])
-        audited = streams.stream("setup").random() < AUDITED_SHARE
-        self.operators = Operators(self.world, self._ready, audited=audited)
+        self.operators = Operators(self.world, self._ready)
         self.chores = Chores(self.world, self.operators)
         self.turnover = Turnover(self.world, self.operators)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from core.moment import NANOSECONDS_PER_MILLISECOND
 from core.request import Operation, Request, Response
+from sim.faults import AUDIT_FILES
 from sim.host import Host
 from sim.invariants.barrier import MARKER
 from sim.world import World
@@ -93,7 +94,6 @@ class Operators:
         ready: the cluster has all its members, a mount and a token for the clients.
         root_token: the first token.
         client_token: what the clients use.
-        audited: an audit device is enabled.
     """
 
     __slots__ = (
@@ -101,18 +101,16 @@ class Operators:
         "_opening",
         "_shares",
         "_world",
-        "audited",
         "client_token",
         "ready",
         "root_token",
     )
 
-    def __init__(self, world: World, on_ready: Callable[[], None], *, audited: bool) -> None:
+    def __init__(self, world: World, on_ready: Callable[[], None]) -> None:
         self._world = world
         self._on_ready = on_ready
         self._shares: list[str] = []
         self._opening: dict[str, int] = {}
-        self.audited = audited
         self.ready = False
         self.root_token = ""
         self.client_token = ""
@@ -183,9 +181,9 @@ class Operators:
             ("sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}),
             (f"sys/policies/acl/{POLICY_NAME}", {"policy": POLICY}),
         ]
-        if self.audited:
-            options = {"file_path": "/audit"}
-            steps.append(("sys/audit/file", {"type": "file", "options": options}))
+        for path in AUDIT_FILES[: self._world.plan.audit_devices]:
+            options = {"file_path": path}
+            steps.append((f"sys{path}", {"type": "file", "options": options}))
         steps.append(("auth/token/create", TOKEN))
         self._step(steps, None)
 

@@ -10,15 +10,13 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-import msgspec
-
-from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+from core.moment import NANOSECONDS_PER_MILLISECOND
 from sim.faults import (
-    CLOCK_JUMP_NS_MAX,
-    DRIFT_PPM_MAX,
+    AUDIT_FILES,
     LEADER,
-    NODES_MAX,
+    Amid,
     AnyFault,
+    AuditRefusal,
     BitRot,
     ClockDrift,
     ClockJump,
@@ -30,103 +28,58 @@ from sim.faults import (
     Loss,
     Partition,
     Pause,
+    SlowAudit,
     SlowDisk,
     Stop,
     Unsynced,
     Way,
 )
-from sim.plan import FAULTS_MAX, Plan
+from sim.plan import Plan
+from sim.plan_settings import LEADERSHIP_FAULT_NS_MIN, PlanSettings
 from sim.streams import Streams
-
-LEADERSHIP_FAULT_NS_MIN: Final = 2 * NANOSECONDS_PER_SECOND
-"""So long must a leader be out of the way that another one is surely elected meanwhile: an
-election timeout takes at most 1 s (D20), and a vote may be split."""
 
 CALM_SEEDS_ONE_IN: Final = 16
 """In one seed of so many, nothing sees to it that the leader changes."""
 
-STRANDED_OF: Final = 4
-"""Of so many plans with partitions, all but one strand nodes that write; see `stranded`."""
+STRANDED_OF: Final = 2
+"""Of so many plans, all but one strand nodes that write; see `stranded`."""
 
 _STRANDED_TIMES: Final = 2
 _LOSS_PERCENTS: Final = (1, 5, 10, 30)
 _DUPLICATION_PERCENTS: Final = (1, 10, 50)
 _DELAY_FACTORS: Final = (2, 5, 20)
 _DISK_FACTORS: Final = (10, 50, 200)
+_LATE_NS: Final = tuple(late_ms * NANOSECONDS_PER_MILLISECOND for late_ms in (2, 10, 100, 1_000))
+_AUDIT_DEVICES: Final = (0, 0, 0, 1, 2)
 _MILD: Final = 2
 """A fault that lasts for the whole phase takes one of so many mildest values."""
 _WAYS: Final[tuple[Way, ...]] = ("both", "both", "rightward", "leftward")
 _UNSYNCED: Final[tuple[Unsynced, ...]] = ("drop", "keep", "tear", "tear")
-
-
-class PlanSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds within which a plan is drawn.
-
-    Attributes:
-        nodes: the names of the members.
-        quiet_ns: time at the start without faults, to elect a first leader.
-        healed_at_ns: when all faults have ended.
-        ends_at_ns: when the run ends.
-        faults_min: the least count of faults.
-        faults_max: the greatest.
-        fault_ns_min: the least duration of a fault.
-        fault_ns_max: the greatest, but for faults that last for the whole phase.
-        clock_jump_ns_max: by how much a wall clock jumps at most, either way.
-        drift_ppm_max: by how much a clock runs fast or slow at most, in millionths. Two
-            clocks may drift apart, so this must be less than half of the bound that nodes
-            rely on for their leases.
-        rotten_nodes_max: on how many nodes bits may rot.
-    """
-
-    nodes: tuple[str, ...] = ("n1", "n2", "n3", "n4", "n5")
-    quiet_ns: int = 3 * NANOSECONDS_PER_SECOND
-    healed_at_ns: int = 50 * NANOSECONDS_PER_SECOND
-    ends_at_ns: int = 60 * NANOSECONDS_PER_SECOND
-    faults_min: int = 10
-    faults_max: int = 24
-    fault_ns_min: int = 100 * NANOSECONDS_PER_MILLISECOND
-    fault_ns_max: int = 6 * NANOSECONDS_PER_SECOND
-    clock_jump_ns_max: int = 3_600 * NANOSECONDS_PER_SECOND
-    drift_ppm_max: int = 40_000
-    rotten_nodes_max: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse bounds that leave nothing to draw."""
-        phase_ns = self.healed_at_ns - self.quiet_ns
-        if not 0 < len(self.nodes) <= NODES_MAX:
-            raise ValueError("the count of nodes is out of range")
-        if not LEADERSHIP_FAULT_NS_MIN <= self.fault_ns_max <= phase_ns:
-            raise ValueError("the phase of faults is too short, or its faults are")
-        if not 0 < self.fault_ns_min <= self.fault_ns_max:
-            raise ValueError("the durations of faults are out of order")
-        if not 0 < self.faults_min <= self.faults_max <= FAULTS_MAX:
-            raise ValueError("the counts of faults are out of order")
-        if not NANOSECONDS_PER_MILLISECOND <= self.clock_jump_ns_max <= CLOCK_JUMP_NS_MAX:
-            raise ValueError("the greatest jump of a clock is out of range")
-        if not 0 < self.drift_ppm_max <= DRIFT_PPM_MAX:
-            raise ValueError("the greatest drift of a clock is out of range")
-        if not 0 <= 2 * self.rotten_nodes_max < len(self.nodes):
-            raise ValueError("bits may rot on less than half of the nodes")
+_AMID: Final[tuple[Amid, ...]] = ("anything", "anything", "write", "replacement")
 
 
 def draw_plan(streams: Streams, settings: PlanSettings) -> Plan:
     """Draw a plan from the stream called `plan`."""
+    random = streams.stream("plan")
+    audit_devices = random.choice(_AUDIT_DEVICES)
     return Plan(
         seed=streams.seed,
         nodes=settings.nodes,
-        faults=_Draw(streams.stream("plan"), settings).faults(),
+        faults=_Draw(random, settings, audit_devices).faults(),
         healed_at_ns=settings.healed_at_ns,
         ends_at_ns=settings.ends_at_ns,
+        audit_devices=audit_devices,
     )
 
 
 class _Draw:
     """Draws the faults of one plan."""
 
-    def __init__(self, random: Random, settings: PlanSettings) -> None:
+    def __init__(self, random: Random, settings: PlanSettings, audit_devices: int) -> None:
         self.random = random
         self.settings = settings
         self.nodes = settings.nodes
+        self.audit_files = AUDIT_FILES[:audit_devices]
         self.rotten = random.sample(self.nodes, settings.rotten_nodes_max)
 
     def faults(self) -> tuple[AnyFault, ...]:
@@ -134,6 +87,8 @@ class _Draw:
         kinds = dict(_NODE_KINDS)
         if len(self.nodes) > 1:
             kinds |= _LINK_KINDS
+        if self.audit_files:
+            kinds |= _AUDIT_KINDS
         if self.rotten:
             kinds["bit_rot"] = _Draw.bit_rot
         enabled = [kind for kind in kinds if self.random.getrandbits(1)]
@@ -143,8 +98,10 @@ class _Draw:
         if self.random.randrange(CALM_SEEDS_ONE_IN):
             faults.append(self.leadership_fault(enabled))
         count = self.random.randint(self.settings.faults_min, self.settings.faults_max)
-        if "partition" in enabled and self.random.randrange(STRANDED_OF):
+        if len(self.nodes) > 1 and self.random.randrange(STRANDED_OF):
             faults += self.stranded()
+        if "disk_full" in enabled and "crash" in enabled:
+            faults += self.cramped()
         while len(faults) < count:
             faults.append(kinds[self.random.choice(enabled)](self))
         return tuple(sorted(faults, key=lambda fault: fault.at_ns))
@@ -161,11 +118,11 @@ class _Draw:
         return Crash(at_ns=at_ns, for_ns=for_ns, nodes=(LEADER,), unsynced=self.unsynced())
 
     def stranded(self) -> tuple[AnyFault, ...]:
-        """Let nodes take entries of a leader that all others leave behind, in one way, twice."""
+        """Let nodes take entries of a leader that all others leave behind, now and then."""
         longest_ns = self.settings.fault_ns_max // 2
-        episode = self.held_up if self.random.getrandbits(1) else self.cut_off
         faults: tuple[AnyFault, ...] = ()
-        for _ in range(_STRANDED_TIMES):
+        episodes = (self.held_up, self.cut_off, self.cut_off)
+        for episode in self.random.sample(episodes, _STRANDED_TIMES):
             for_ns = self.random.randint(longest_ns // 2, longest_ns)
             node = self.random.choice(self.nodes)
             faults += episode(node, self.start_ns(2 * for_ns), for_ns)
@@ -184,15 +141,33 @@ class _Draw:
         )
 
     def cut_off(self, node: str, at_ns: int, for_ns: int) -> tuple[AnyFault, AnyFault]:
-        """Cut the leader and one node off, which crashes soon after it has found the others.
+        """Cut the leader and one node off, which crashes as a snapshot replaces its base.
 
-        By then a snapshot may have taken the place of what only these two had.
+        Until it writes on, its log still has what only these two had, of which the snapshot, or
+        what comes of the crash, knows nothing.
         """
-        begin_ns = at_ns + for_ns + self.random.randrange(for_ns // 4)
-        down_ns = self.random.randint(self.settings.fault_ns_min, for_ns // 2)
+        down_ns = self.random.randint(for_ns // 2, for_ns)
         return (
             Partition(at_ns=at_ns, for_ns=for_ns, left=(LEADER, node)),
-            Crash(at_ns=begin_ns, for_ns=down_ns, nodes=(node,), unsynced=self.unsynced()),
+            Crash(
+                at_ns=at_ns + for_ns,
+                for_ns=down_ns,
+                nodes=(node,),
+                unsynced=self.unsynced(),
+                amid="replacement",
+            ),
+        )
+
+    def cramped(self) -> tuple[AnyFault, AnyFault]:
+        """Fill the disk of a node that was away as it takes in what it has missed."""
+        longest_ns = self.settings.fault_ns_max // 2
+        for_ns = self.random.randint(longest_ns // 2, longest_ns)
+        nodes = (self.random.choice(self.nodes),)
+        at_ns = self.start_ns(2 * for_ns)
+        full_ns = at_ns + for_ns + self.random.randrange(for_ns // 16)
+        return (
+            Crash(at_ns=at_ns, for_ns=for_ns, nodes=nodes, unsynced=self.unsynced()),
+            DiskFull(at_ns=full_ns, for_ns=for_ns // 2, nodes=nodes),
         )
 
     # What faults have in common
@@ -296,7 +271,7 @@ class _Draw:
             for_ns=for_ns,
             nodes=self.few(),
             unsynced=self.unsynced(),
-            amid_write=bool(self.random.getrandbits(1)),
+            amid=self.random.choice(_AMID),
         )
 
     def pause(self) -> AnyFault:
@@ -336,6 +311,19 @@ class _Draw:
         at_ns, for_ns, factor = self.strength(_DISK_FACTORS)
         return SlowDisk(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), factor=factor)
 
+    def audit_refusal(self) -> AnyFault:
+        """Let one audit file, or all of them, take no records."""
+        at_ns, for_ns = self.span()
+        files = self.audit_files
+        if self.random.getrandbits(1):
+            files = (self.random.choice(files),)
+        return AuditRefusal(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), files=files)
+
+    def slow_audit(self) -> AnyFault:
+        """Let a node stand still whenever it appends to its audit files."""
+        at_ns, for_ns, late_ns = self.strength(_LATE_NS)
+        return SlowAudit(at_ns=at_ns, for_ns=for_ns, nodes=self.few(), late_ns=late_ns)
+
     def bit_rot(self) -> AnyFault:
         """Damage a record of the base of a node that may rot."""
         nodes = (self.random.choice(self.rotten),)
@@ -353,6 +341,10 @@ _NODE_KINDS: Final[dict[str, _Drawer]] = {
     "clock_drift": _Draw.clock_drift,
     "disk_full": _Draw.disk_full,
     "slow_disk": _Draw.slow_disk,
+}
+_AUDIT_KINDS: Final[dict[str, _Drawer]] = {
+    "audit_refusal": _Draw.audit_refusal,
+    "slow_audit": _Draw.slow_audit,
 }
 _LINK_KINDS: Final[dict[str, _Drawer]] = {
     "partition": _Draw.partition,

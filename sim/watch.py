@@ -110,10 +110,10 @@ class Watch:
         for look in self._based:
             look(world, host)
 
-    def recorded(self, world: World, host: Host, lines: bytes) -> None:
+    def recorded(self, world: World, host: Host, kept: bytes, refused: bytes) -> None:
         """Show the invariants audit records."""
         for look in self._recorded:
-            look(world, host, lines)
+            look(world, host, kept, refused)
 
     def asked(self, world: World, question: Question) -> None:
         """Show the invariants a question."""

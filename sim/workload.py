@@ -1,8 +1,9 @@
 """What the simulated clients do: KV with check-and-set, and reads at every node.
 
 Owns the history that the checkers judge. Clients act in pulses, all of them within a few
-milliseconds, so that most of their operations overlap others on the same key. Whenever another
-member leads, they rush to it and to the former leader, which may not know yet that it is none; and
+milliseconds, so that most of their operations overlap others on the same key. They write a key just
+before something happens to the leader and read it while there may be none; whenever another member
+leads, they rush to it and to the former leader, which may not know yet that it is none; and
 whenever machines are cut off, they write there.
 """
 
@@ -14,6 +15,7 @@ import msgspec
 from core.moment import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 from core.request import Request, Response
 from sim.checker.history import Operation, OperationKind
+from sim.faults import LEADER, names_in
 from sim.invariants.barrier import MARKER
 from sim.setup import encode
 from sim.world import World
@@ -21,11 +23,17 @@ from sim.world import World
 CLIENTS: Final = tuple(f"c{number}" for number in range(1, 7))
 KEYS: Final = tuple(f"{MARKER}-{number}" for number in range(1, 6))
 
-PULSE_NS: Final = 1_100 * NANOSECONDS_PER_MILLISECOND
+PULSE_NS: Final = 1_350 * NANOSECONDS_PER_MILLISECOND
 SPREAD_NS: Final = 6 * NANOSECONDS_PER_MILLISECOND
 RUSH_NS: Final = 120 * NANOSECONDS_PER_MILLISECOND
 """So long after a new leader was elected the clients' rush is over."""
-_RUSH_CAS_SHARE: Final = 0.6
+_RUSH_CAS_SHARE: Final = 0.4
+_RUSH_WRITERS: Final = 2
+_BRACED: Final = 4
+BRACE_NS: Final = 8 * NANOSECONDS_PER_MILLISECOND
+"""So long before something happens to the leader clients write to it."""
+VACANCY_NS: Final = 1_000 * NANOSECONDS_PER_MILLISECOND
+"""So long after that another member has been elected, most often."""
 PATIENCE_NS: Final = 4 * NANOSECONDS_PER_SECOND
 _READ_SHARE: Final = 0.4
 _CAS_SHARE: Final = 0.2
@@ -96,7 +104,7 @@ class Workload:
         self._until_ns = 0
         self._busy: dict[str, _Pending] = {}
         self._values = 0
-        self._versions: dict[tuple[str, str], int] = {}
+        self._versions: dict[str, int] = {}
         self.history: list[Operation] = []
         self.acknowledged = 0
         self.asked = 0
@@ -107,6 +115,24 @@ class Workload:
         self._token = token
         self._until_ns = until_ns
         self._world.at(self._world.time_ns, self._pulse, until_ns, None)
+        for fault in self._world.plan.faults:
+            brace_ns = fault.at_ns - BRACE_NS
+            if LEADER in names_in(fault) and brace_ns > self._world.time_ns:
+                self._world.at(brace_ns, self._brace, self._random.choice(KEYS), None)
+
+    def _brace(self, key: str, _nothing: None) -> None:
+        """Write a key at the leader's machine, and read it while no other leads there yet.
+
+        An entry of which only the leader knows that it is committed is what the next one must not
+        pass over.
+        """
+        world = self._world
+        writer, *readers = self._random.sample(CLIENTS, _BRACED)
+        self._operate_if_idle(writer, (world.leader, key, "write"))
+        for client in readers:
+            begin_ns = world.time_ns + BRACE_NS + self._random.randrange(VACANCY_NS)
+            what = (self._random.choice(world.plan.nodes), key, "read")
+            world.at(begin_ns, self._operate_if_idle, client, what)
 
     def _pulse(self, until_ns: int, _nothing: None) -> None:
         world = self._world
@@ -119,13 +145,22 @@ class Workload:
         world.at(world.time_ns + pause_ns, self._pulse, until_ns, None)
 
     def rush(self, former: str, leader: str) -> None:
-        """Let clients act at a new leader's machine and at the former one's."""
+        """Let clients write a key at a new leader's machine, and ask for it at the former one's.
+
+        What the former leader says of it must not be older than what the new one has answered.
+        """
         world = self._world
         if world.time_ns >= self._until_ns:
             return
+        key = self._random.choice(KEYS)
         for number, client in enumerate(CLIENTS):
-            begin_ns = world.time_ns + self._random.randrange(RUSH_NS)
-            world.at(begin_ns, self._rush_one, client, leader if number % 3 == 0 else former)
+            if number < _RUSH_WRITERS:
+                begin_ns = world.time_ns + self._random.randrange(RUSH_NS // 2)
+                world.at(begin_ns, self._operate_if_idle, client, (leader, key, "write"))
+            else:
+                begin_ns = world.time_ns + self._random.randrange(RUSH_NS)
+                kind = "cas" if self._random.random() < _RUSH_CAS_SHARE else "read"
+                world.at(begin_ns, self._operate_if_idle, client, (former, key, kind))
 
     def crowd(self, machines: Sequence[str]) -> None:
         """Let half of the clients write at these machines, which others may leave behind."""
@@ -134,18 +169,12 @@ class Workload:
             return
         for client in CLIENTS[::2]:
             begin_ns = world.time_ns + self._random.randrange(RUSH_NS)
-            world.at(begin_ns, self._write_one, client, self._random.choice(machines))
+            what = (self._random.choice(machines), self._random.choice(KEYS), "write")
+            world.at(begin_ns, self._operate_if_idle, client, what)
 
-    def _write_one(self, client: str, node: str) -> None:
-        key = self._random.choice(KEYS)
+    def _operate_if_idle(self, client: str, what: tuple[str, str, OperationKind]) -> None:
         if client not in self._busy:
-            self.operate(client, node, key, "write")
-
-    def _rush_one(self, client: str, node: str) -> None:
-        kind: OperationKind = "cas" if self._random.random() < _RUSH_CAS_SHARE else "read"
-        key = self._random.choice(KEYS)
-        if client not in self._busy:
-            self.operate(client, node, key, kind)
+            self.operate(client, *what)
 
     # -- KV ---------------------------------------------------------------------------------
 
@@ -168,7 +197,7 @@ class Workload:
         world = self._world
         path = f"secret/data/{key}"
         value: str | None = None
-        expected = self._versions.get((client, key), 0)
+        expected = self._versions.get(key, 0)
         if kind == "read":
             request = Request("read", path, self._token)
         else:
@@ -198,7 +227,7 @@ class Workload:
         self.unanswered.pop(f"{pending.kind} {pending.node}", None)
         version, value = self._understand(pending, response)
         if version is not None:
-            self._versions[pending.client, pending.key] = version
+            self._versions[pending.key] = max(version, self._versions.get(pending.key, 0))
         self._record(pending, self._world.time_ns, value, version)
 
     def _understand(self, pending: _Pending, response: Response) -> tuple[int | None, str | None]:
@@ -248,18 +277,19 @@ class Workload:
     # -- the healed phase -------------------------------------------------------------------
 
     def probe(self, nodes: Sequence[str]) -> None:
-        """Ask each of these nodes for a write and a read; all must answer."""
-        kinds: tuple[OperationKind, OperationKind] = ("write", "read")
-        for kind in kinds:
-            for number, node in enumerate(nodes):
-                name = f"{kind} {node}"
-                self.unanswered[name] = node
-                client = CLIENTS[number % len(CLIENTS)]
-                delay_ns = SPREAD_NS if kind == "write" else NANOSECONDS_PER_SECOND
-                self._world.at(
-                    self._world.time_ns + delay_ns, self._probe_one, (client, node, kind), None
-                )
+        """Ask each of these nodes for a write and for reads; all must answer, no write be lost."""
+        count = max(len(nodes), len(KEYS))
+        for number in range(count):
+            delay_ns = SPREAD_NS + number * NANOSECONDS_PER_SECOND // count
+            self._probe_one(nodes[number % len(nodes)], delay_ns, number, "read")
+        for number, node in enumerate(nodes):
+            self._probe_one(node, 2 * NANOSECONDS_PER_SECOND, number, "write")
 
-    def _probe_one(self, what: tuple[str, str, OperationKind], _nothing: None) -> None:
-        client, node, kind = what
-        self.operate(client, node, KEYS[0], kind)
+    def _probe_one(self, node: str, delay_ns: int, number: int, kind: OperationKind) -> None:
+        self.unanswered[f"{kind} {node}"] = node
+        what = (node, KEYS[number % len(KEYS)], kind)
+        client = CLIENTS[number % len(CLIENTS)]
+        self._world.at(self._world.time_ns + delay_ns, self._operate, client, what)
+
+    def _operate(self, client: str, what: tuple[str, str, OperationKind]) -> None:
+        self.operate(client, *what)

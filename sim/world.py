@@ -31,6 +31,20 @@ RECODED_SHARE: Final = 0.25
 
 EVENTS_MAX: Final = 2_000_000
 """Events of one run; a run that needs more does not end by itself."""
+COUNTED: Final = (
+    "audit_refusals",
+    "audit_stalls",
+    "chunks_refused",
+    "faults",
+    "flushes",
+    "flushes_refused",
+    "installs",
+    "messages",
+    "replacements_refused",
+    "segments_refused",
+    "snapshots",
+)
+"""What is counted in a run."""
 _UNHASHED_MAX: Final = 256
 """Messages and answers that wait to be hashed together, which costs less than one by one."""
 _TRACE_HASH_DIGITS: Final = 32
@@ -126,7 +140,7 @@ class World:
         self.time_ns = 0
         self.leader = plan.nodes[0]
         self.terms: dict[int, str] = {}
-        self.counts = {"flushes": 0, "snapshots": 0, "messages": 0, "faults": 0, "installs": 0}
+        self.counts = dict.fromkeys(COUNTED, 0)
         self.on_leader: Callable[[str, str], None] = _ignore_leader
         self.on_cut: Callable[[Sequence[str]], None] = _ignore_cut
         self.records: list[TraceRecord] = []
@@ -297,9 +311,9 @@ class World:
         """Tell the observers that a member's base has changed."""
         self._observer.based(self, host)
 
-    def recorded(self, host: Host, lines: bytes) -> None:
-        """Tell the observers what a member has appended to an audit file."""
-        self._observer.recorded(self, host, lines)
+    def recorded(self, host: Host, kept: bytes, refused: bytes) -> None:
+        """Tell the observers what a member's audit files have taken, and what they have not."""
+        self._observer.recorded(self, host, kept, refused)
 
     def trace(self, node: str, kind: str, text: Callable[[], str]) -> None:
         """Remember that something happened, if this run keeps a trace."""

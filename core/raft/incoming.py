@@ -23,7 +23,8 @@ class Incoming(msgspec.Struct):
         meta: where the base will stand.
         expected: number of the chunk that comes next.
         digest: chained over the chunks so far.
-        staged_digest: chained over those that are surely kept aside.
+        staged: how many chunks are surely kept aside.
+        staged_digest: chained over those.
         stamp: of the chunk to be answered.
         complete: all chunks have come.
     """
@@ -34,6 +35,7 @@ class Incoming(msgspec.Struct):
     meta: BaseMeta
     expected: int = 0
     digest: bytes = b""
+    staged: int = 0
     staged_digest: bytes = b""
     stamp: int = 0
     complete: bool = False

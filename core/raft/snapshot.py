@@ -149,7 +149,7 @@ def on_snapshot_request(raft: Raft, sender: str, message: SnapshotRequest, now_n
         meta = BaseMeta(message.index, message.last_term, message.configuration, message.wall_ns)
         incoming = raft.incoming = Incoming(sender, raft.term, message.snapshot, meta)
         raft.schedule_campaign()
-    if message.number < incoming.expected and not incoming.complete:
+    if message.number < incoming.staged and not incoming.complete:
         _answer(raft, sender, message, SNAPSHOT_MORE, message.number + 1, 0)
         return
     if message.number != incoming.expected or incoming.complete:
@@ -176,6 +176,7 @@ def staged(raft: Raft, snapshot: int, number: int) -> BaseMeta | None:
     incoming = raft.incoming
     if incoming is None or incoming.snapshot != snapshot:
         return None
+    incoming.staged = number + 1
     incoming.staged_digest = incoming.digest
     if incoming.complete and number == incoming.expected - 1:
         return incoming.meta

@@ -1,4 +1,4 @@
-"""No answer without its audit record (architecture, D17)."""
+"""No answer without its audit records, and nothing done without the first (architecture, D17)."""
 
 import re
 from typing import Final
@@ -10,23 +10,37 @@ from sim.world import Question, World
 
 DEVICE_PATH: Final = "sys/audit/"
 _ENABLED: Final = 204
-_RECORD: Final = re.compile(rb'"type":"response".*?"request":\{"id":"([0-9a-f-]{36})"')
+_RECORD: Final = re.compile(rb'"type":"(request|response)".*?"request":\{"id":"([0-9a-f-]{36})"')
 _REQUEST_ID: Final = re.compile(rb'"request_id":"([0-9a-f-]{36})"')
 
 
 class AnswersAreRecorded(Invariant):
     """Once a device is enabled, what names its request in an answer is in an audit file before.
 
-    The node that executes a request records it, so a record anywhere will do.
+    There are two records of it: as a request, which precedes whatever is done, and as an answer.
+    The node that executes a request records it, so records anywhere will do. What no file has
+    taken the first record of is not run, so it never comes to the second one; but for a read,
+    which changes nothing and has both at once.
     """
 
     def __init__(self) -> None:
         self._enabled_ns = -1
-        self._recorded: set[bytes] = set()
+        self._recorded: set[tuple[bytes, bytes]] = set()
+        self._refused: set[bytes] = set()
 
-    def recorded(self, _world: World, _host: Host, lines: bytes) -> None:
-        """Remember which requests have the record of their answer."""
-        self._recorded.update(_RECORD.findall(lines))
+    def recorded(self, _world: World, host: Host, kept: bytes, refused: bytes) -> None:
+        """Remember which requests have which records, and which could not be recorded."""
+        taken = _RECORD.findall(kept)
+        self._recorded.update(taken)
+        failed = _RECORD.findall(refused) if refused else []
+        if not (failed or self._refused):
+            return
+        for kind, name in (*taken, *failed):
+            if kind == b"response" and name in self._refused:
+                raise self.violated(f"{host.name} has run {name.decode()}, which is not recorded")
+        for kind, name in failed:
+            if kind == b"request" and (kind, name) not in self._recorded:
+                self._refused.add(name)
 
     def answered(
         self, world: World, host: Host, question: Question, effect: effects.Answer
@@ -41,8 +55,9 @@ class AnswersAreRecorded(Invariant):
         named = _REQUEST_ID.search(effect.response.body)
         if named is None or question.asked_ns <= self._enabled_ns:
             return
-        if named[1] not in self._recorded:
-            raise self.violated(
-                f"{host.name} answers {question.request.path} without a record of"
-                f" {named[1].decode()}"
-            )
+        for kind in (b"request", b"response"):
+            if (kind, named[1]) not in self._recorded:
+                raise self.violated(
+                    f"{host.name} answers {question.request.path} without a record of the"
+                    f" {kind.decode()} {named[1].decode()}"
+                )

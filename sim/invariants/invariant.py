@@ -58,8 +58,8 @@ class Invariant:
     def based(self, world: World, host: Host) -> None:
         """Look at a member whose base has changed."""
 
-    def recorded(self, world: World, host: Host, lines: bytes) -> None:
-        """Look at audit records that a member has appended."""
+    def recorded(self, world: World, host: Host, kept: bytes, refused: bytes) -> None:
+        """Look at the audit records of one append: what files took, and what they did not."""
 
     def asked(self, world: World, question: Question) -> None:
         """Take note that a client asks."""

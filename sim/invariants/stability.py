@@ -21,6 +21,7 @@ class StableIsDurable(Invariant):
         self._durable: dict[str, _Terms] = {}
         self._written: dict[str, _Terms] = {}
         self._stable: dict[str, int] = {}
+        self._void_through: dict[str, int] = {}
 
     def wrote(self, _world: World, host: Host, _data: bytes) -> None:
         """Remember which entries are being written: those handed over and not durable yet."""
@@ -42,12 +43,16 @@ class StableIsDurable(Invariant):
         raft = host.node.raft
         incoming = raft.incoming
         meta = host.disk.base.meta
+        self._void_through[host.name] = meta.void_through
         if incoming is None or incoming.meta.index != meta.index or not incoming.complete:
             return
         if not snapshot.keeps_suffix(raft, meta):
-            self._durable[host.name] = {}
-            self._written[host.name] = {}
-            self._stable[host.name] = meta.index
+            self._forget(host)
+
+    def _forget(self, host: Host) -> None:
+        self._durable[host.name] = {}
+        self._written[host.name] = {}
+        self._stable[host.name] = host.disk.base.meta.index
 
     def changed(self, _world: World, host: Host, raft: Raft) -> None:
         """Compare the last durable entry with what was written there."""
@@ -63,8 +68,15 @@ class StableIsDurable(Invariant):
             )
 
     def started(self, _world: World, host: Host) -> None:
-        """Compare what was recovered with what was written."""
+        """Compare what was recovered with what was written.
+
+        A crash may have let a snapshot replace the base, which voids what the log held before.
+        """
         assert host.node is not None
+        void_through = host.disk.base.meta.void_through
+        if void_through > self._void_through.get(host.name, 0):
+            self._forget(host)
+        self._void_through[host.name] = void_through
         log = host.node.raft.log
         span = range(log.start_index, log.last_index + 1)
         recovered: _Terms = {index: log.term_at(index) for index in span}

@@ -307,10 +307,17 @@ def test_a_read_is_not_asked_again_for_ever_and_never_stale() -> None:
     assert [(1, NO_LEADER)] == waiter.answers
 
 
-@pytest.mark.parametrize(("paths", "failed"), [(("/dev/full",), True), (("/dev/full", "x"), False)])
-def test_one_audit_file_is_enough(tmp_path: Path, paths: tuple[str, ...], *, failed: bool) -> None:
+@pytest.mark.parametrize(
+    ("files", "failed"),
+    [
+        ({"/dev/full": b"line\n"}, True),
+        ({"/dev/full": b"line\n", "x": b"line\n"}, False),
+        ({"/dev/full": b"line\n", "only asked": b""}, True),
+    ],
+)
+def test_one_audit_file_is_enough(tmp_path: Path, files: dict[str, bytes], *, failed: bool) -> None:
     """Without any, neither answers nor messages that are audited leave."""
-    lines = {AuditFile(str(tmp_path / path), 0): b"line\n" for path in paths}
+    lines = {AuditFile(str(tmp_path / path), 0): text for path, text in files.items()}
     transport = Transport()
     message = Forwarded(1, 2, None)
     audited = [effects.Send("b", message, audited=True), effects.Send("c", message)]

@@ -213,7 +213,6 @@ def test_a_snapshot_replaces_the_base_with_all_its_chunks() -> None:
     disk.stage(1, 1, [(b"y", b"2")])
     disk.stage(2, 0, [(b"a", b"1"), (b"b", b"2")])
     disk.stage(2, 1, [(b"c", b"3")])
-    disk.stage(2, 1, [(b"c", b"3")])
     disk.start_replace(2, BaseMeta(index=9))
     assert 5 == disk.base.meta.index
 
@@ -224,11 +223,26 @@ def test_a_snapshot_replaces_the_base_with_all_its_chunks() -> None:
         disk.start_replace(2, META)
 
 
-def test_chunks_of_a_snapshot_that_was_not_begun_are_refused() -> None:
+@pytest.mark.parametrize("chunk", [(2, 1), (1, 2)], ids=["another snapshot", "one left out"])
+def test_a_chunk_that_is_not_the_next_one_breaks_an_invariant(chunk: tuple[int, int]) -> None:
     disk = _disk()
     disk.stage(1, 0, [])
-    with pytest.raises(InvariantBroken, match="snapshot 2 was not begun"):
-        disk.stage(2, 1, [])
+    with pytest.raises(InvariantBroken, match="is not the next one"):
+        disk.stage(*chunk, [])
+
+
+def test_a_full_disk_has_no_room_for_a_snapshot() -> None:
+    disk = _disk()
+    assert disk.stage(1, 0, [(b"a", b"1")])
+    disk.begin(FULL)
+    assert not disk.stage(1, 1, [(b"b", b"2")])
+    assert not disk.start_replace(1, META)
+    disk.end(FULL)
+    assert disk.stage(1, 1, [(b"b", b"2")])
+    assert disk.start_replace(1, META)
+    disk.finish_base_change()
+
+    assert [(b"a", b"1"), (b"b", b"2")] == list(disk.base.iterate(b"", b"z"))
 
 
 @pytest.mark.parametrize("unsynced", MODES)

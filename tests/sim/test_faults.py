@@ -6,6 +6,7 @@ import pytest
 
 from sim.faults import (
     LEADER,
+    AuditRefusal,
     BitRot,
     ClockDrift,
     ClockJump,
@@ -17,6 +18,7 @@ from sim.faults import (
     Loss,
     Partition,
     Pause,
+    SlowAudit,
     SlowDisk,
     links_of,
     names_in,
@@ -31,12 +33,12 @@ def test_a_fault_ends_after_its_duration() -> None:
 
 
 def test_the_leader_is_put_in_place_once() -> None:
-    fault = Crash(at_ns=1, for_ns=2, nodes=("n2", LEADER), unsynced="tear", amid_write=True)
+    fault = Crash(at_ns=1, for_ns=2, nodes=("n2", LEADER), unsynced="tear", amid="write")
 
-    assert Crash(
-        at_ns=1, for_ns=2, nodes=("n2", "n1"), unsynced="tear", amid_write=True
-    ) == resolve(fault, "n1")
-    assert Crash(at_ns=1, for_ns=2, nodes=("n2",), unsynced="tear", amid_write=True) == resolve(
+    assert Crash(at_ns=1, for_ns=2, nodes=("n2", "n1"), unsynced="tear", amid="write") == resolve(
+        fault, "n1"
+    )
+    assert Crash(at_ns=1, for_ns=2, nodes=("n2",), unsynced="tear", amid="write") == resolve(
         fault, "n2"
     )
 
@@ -104,8 +106,12 @@ def test_node_faults_name_their_nodes() -> None:
         lambda: ClockJump(at_ns=1, for_ns=1, nodes=("n1",), by_ns=-(10**18)),
         lambda: ClockDrift(at_ns=1, for_ns=1, nodes=("n1",), ppm=100_001),
         lambda: BitRot(at_ns=1, for_ns=0, nodes=()),
+        lambda: SlowAudit(at_ns=1, for_ns=2, nodes=("n1",), late_ns=0),
+        lambda: SlowAudit(at_ns=1, for_ns=2, nodes=("n1",), late_ns=10**11),
+        lambda: AuditRefusal(at_ns=1, for_ns=2, nodes=("n1",), files=()),
+        lambda: AuditRefusal(at_ns=1, for_ns=2, nodes=("n1",), files=("/elsewhere",)),
     ],
 )
 def test_faults_out_of_bounds_are_refused(build: Callable[[], Fault]) -> None:
-    with pytest.raises(ValueError, match=r"out of range|negative"):
+    with pytest.raises(ValueError, match=r"out of range|negative|no audit file"):
         build()

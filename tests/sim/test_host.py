@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 
 from core import effects
@@ -9,7 +10,16 @@ from core.check import InvariantBroken
 from core.moment import NANOSECONDS_PER_SECOND
 from core.node.messages import Inquiry
 from core.request import Request, Response
-from sim.faults import LEADER, AnyFault, Crash, Pause, Stop
+from sim.faults import (
+    AUDIT_FILES,
+    LEADER,
+    AnyFault,
+    AuditRefusal,
+    Crash,
+    Pause,
+    SlowAudit,
+    Stop,
+)
 from sim.host import ASK_CLUSTER_NS, Host
 from sim.plan import Plan
 from sim.run import Run
@@ -59,6 +69,79 @@ def test_all_members_restart_at_once() -> None:
     crash = Crash(at_ns=4 * SECOND, for_ns=SECOND, nodes=NODES, unsynced="tear")
 
     assert [host.lives for host in _run(crash).world.hosts.values()] == [2, 2, 2]
+
+
+AUDIT = {"at_ns": 3 * SECOND, "for_ns": 3 * SECOND}
+WRITE = Request("update", "secret/data/a", body=b'{"data":{"k":"v"}}')
+
+
+def _audited(audit_devices: int, fault: AnyFault) -> Run:
+    """Return a cluster with audit devices that has been founded, with a fault in force."""
+    running = Run(
+        Plan(
+            seed=3,
+            nodes=NODES,
+            faults=(fault,),
+            healed_at_ns=8 * SECOND,
+            ends_at_ns=16 * SECOND,
+            audit_devices=audit_devices,
+        )
+    )
+    running.operators.begin()
+    running.world.run(4 * SECOND)
+    return running
+
+
+def _asked(running: Run, node: str, request: Request, for_ns: int = SECOND) -> list[int]:
+    """Return the status of the answer, if there is one by then."""
+    answers: list[Response] = []
+    token = running.operators.root_token
+    running.world.ask(
+        "c1", node, msgspec.structs.replace(request, token=token), SECOND, answers.append
+    )
+    running.world.run(running.world.time_ns + for_ns)
+    return [answer.status for answer in answers]
+
+
+def test_what_no_device_records_is_refused_before_anything_happens() -> None:
+    refusal = AuditRefusal(**AUDIT, nodes=("n1",), files=AUDIT_FILES[:1])
+    running = _audited(1, refusal)
+    leader = running.world.hosts["n1"].node
+    assert leader is not None
+    before = leader.store.applied_index
+    refused = [_asked(running, node, WRITE) for node in ("n1", "n2")]
+
+    assert (refused, leader.store.applied_index) == ([[500], [500]], before)
+    running.world.run(7 * SECOND)
+    assert _asked(running, "n2", WRITE) == [200]
+
+
+def test_one_device_of_two_is_enough() -> None:
+    refusal = AuditRefusal(**AUDIT, nodes=NODES, files=AUDIT_FILES[:1])
+
+    assert _asked(_audited(2, refusal), "n1", WRITE) == [200]
+
+
+def test_an_append_that_is_late_holds_up_the_whole_machine() -> None:
+    slow = SlowAudit(**AUDIT, nodes=("n1",), late_ns=SECOND // 4)
+    running = _audited(1, slow)
+
+    assert _asked(running, "n1", WRITE, SECOND // 4) == []
+    running.world.run(running.world.time_ns + SECOND)
+    assert running.world.counts["audit_stalls"] >= 2
+    assert _asked(running, "n2", WRITE, 3 * SECOND) == [200]
+
+
+def test_a_crash_ends_a_late_append() -> None:
+    slow = SlowAudit(**AUDIT, nodes=("n1",), late_ns=SECOND)
+    running = _audited(1, slow)
+    host = running.world.hosts["n1"]
+    _asked(running, "n1", WRITE, SECOND // 10)
+    host.crash(Random(1), "keep")
+    host.start()
+    running.world.run(8 * SECOND)
+
+    assert not _deaf(running, host)
 
 
 def _at_rest() -> Run:

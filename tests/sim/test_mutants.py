@@ -8,10 +8,18 @@ import pytest
 from sim.campaign import each
 from sim.mutants import MUTANTS, Mutant, Substitution, mutant_of
 from sim.mutation import MutantRotten, check_fits, mutated, plant
-from sim.run import run_seed
+from sim.run import Result, Run, plan_of, run_seed
 
 SEEDS_MAX = 200
 """So many seeds at most are needed to find any of them."""
+UNWATCHED_SEEDS_MAX = 60
+"""So many at most are needed by the checker of histories alone."""
+CLIENT_VISIBLE = (
+    "no-empty-entry",
+    "cas-against-applied",
+    "read-before-own-commit",
+    "refusal-unconfirmed",
+)
 NAMES = [mutant.name for mutant in MUTANTS]
 
 
@@ -61,6 +69,20 @@ def test_a_module_that_is_gone() -> None:
 def test_an_unknown_mutant() -> None:
     with pytest.raises(KeyError):
         mutant_of("unknown")
+
+
+def run_unwatched(seed: int) -> Result:
+    """Run a seed with nothing to judge it but what clients are answered."""
+    return Run(plan_of(seed, 5), invariants=()).go()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLIENT_VISIBLE)
+def test_the_checker_alone_finds_it(name: str) -> None:
+    """Clients come upon it themselves: no order of their operations explains the answers."""
+    results = each(run_unwatched, range(UNWATCHED_SEEDS_MAX), 1, name)
+
+    assert any(result.failure.startswith("Violated: Linearizability") for result in results)
 
 
 @pytest.mark.slow

@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from sim.faults import (
+    AUDIT_FILES,
     LEADER,
+    AuditRefusal,
     BitRot,
     ClockDrift,
     ClockJump,
@@ -16,6 +18,7 @@ from sim.faults import (
     Loss,
     Partition,
     Pause,
+    SlowAudit,
     SlowDisk,
 )
 from sim.plan import PLAN_BYTES_MAX, Plan, decode_plan, encode_plan
@@ -29,16 +32,19 @@ PLAN = Plan(
         Duplication(at_ns=1, for_ns=2, left=("n1",), percent=50),
         Delay(at_ns=1, for_ns=2, left=("n1",), factor=5),
         Clog(at_ns=1, for_ns=2, left=("n1",)),
-        Crash(at_ns=1, for_ns=2, nodes=("n1", LEADER), unsynced="tear", amid_write=True),
+        Crash(at_ns=1, for_ns=2, nodes=("n1", LEADER), unsynced="tear", amid="write"),
         Pause(at_ns=1, for_ns=2, nodes=("n1",)),
         ClockJump(at_ns=1, for_ns=2, nodes=("n1",), by_ns=-5),
         ClockDrift(at_ns=1, for_ns=2, nodes=("n1",), ppm=-100),
         DiskFull(at_ns=1, for_ns=2, nodes=("n1",)),
         SlowDisk(at_ns=1, for_ns=2, nodes=("n1",), factor=10),
         BitRot(at_ns=1, for_ns=0, nodes=("n1",)),
+        AuditRefusal(at_ns=1, for_ns=2, nodes=("n1",), files=AUDIT_FILES),
+        SlowAudit(at_ns=1, for_ns=2, nodes=("n1",), late_ns=5),
     ),
     healed_at_ns=3,
     ends_at_ns=4,
+    audit_devices=2,
 )
 
 
@@ -58,7 +64,8 @@ def test_the_file_is_for_people() -> None:
     assert encode_plan(plan).decode() == (
         '{\n  "seed": 7,\n  "nodes": [\n    "n1"\n  ],\n  "faults": [\n    {\n'
         '      "kind": "disk_full",\n      "at_ns": 1,\n      "for_ns": 2,\n      "nodes": [\n'
-        '        "n1"\n      ]\n    }\n  ],\n  "healed_at_ns": 3,\n  "ends_at_ns": 4\n}\n'
+        '        "n1"\n      ]\n    }\n  ],\n  "healed_at_ns": 3,\n  "ends_at_ns": 4,\n'
+        '  "audit_devices": 0\n}\n'
     )
 
 
@@ -68,6 +75,8 @@ def test_the_file_is_for_people() -> None:
         ({"nodes": ()}, "no nodes"),
         ({"nodes": ("n",) * 10}, "too many nodes"),
         ({"faults": (PLAN.faults[0],) * 1_001}, "too many nodes or faults"),
+        ({"audit_devices": 3}, "audit devices is out of range"),
+        ({"audit_devices": 1}, "names an audit file"),
         ({"ends_at_ns": 2}, "ends before it is healed"),
         ({"healed_at_ns": 2}, "lasts longer than the phase"),
         ({"faults": (Pause(at_ns=1, for_ns=2, nodes=("n4",)),)}, "'n4', which is no node"),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ for seed in range(50):
     print(seed, run_seed(seed).trace_hash)
 """
 SHAPE_SEEDS = range(40)
+RARE = (
+    "audit_refusals",
+    "audit_stalls",
+    "chunks_refused",
+    "flushes_refused",
+    "segments_refused",
+)
+"""What few runs come to, and some of the first must."""
 
 
 @pytest.mark.slow
@@ -112,6 +121,7 @@ def _overlapping(history: list[Operation]) -> float:
 @pytest.mark.slow
 def test_seeds_have_the_shape_that_they_should() -> None:
     changed = installed = replaced = 0
+    counted: Counter[str] = Counter()
     for seed in SHAPE_SEEDS:
         running = Run(plan_of(seed, 5))
         result = running.go()
@@ -125,8 +135,10 @@ def test_seeds_have_the_shape_that_they_should() -> None:
         changed += result.leaders > 1
         installed += bool(result.flushes and result.snapshots)
         replaced += bool(result.replaced)
+        counted.update(running.world.counts)
 
     assert len(CLIENTS) >= 5 >= len(KEYS)
     assert 10 * changed >= 8 * len(SHAPE_SEEDS)
     assert 2 * installed >= len(SHAPE_SEEDS)
     assert len(SHAPE_SEEDS) <= 4 * replaced <= 3 * len(SHAPE_SEEDS)
+    assert all(counted[kind] for kind in RARE)

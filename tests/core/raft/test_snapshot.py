@@ -215,5 +215,29 @@ def test_a_chunk_that_could_not_be_kept_aside_is_taken_when_it_comes_again() -> 
         assert chunk.last == (meta is not None)
 
 
+def test_a_chunk_that_is_repeated_is_answered_once_it_is_kept_aside() -> None:
+    """Else the leader goes on to the next chunk, and this one may be refused for want of room."""
+    player = lagging()
+    player.play("disk c by hand")
+    player.play("due a")
+    chunk = chunk_of(player)
+    raft = running(player, "c")
+    for _ in range(2):
+        dispatch.step(raft, "a", chunk, player.cluster.now_ns)
+    assert [] == raft.outbox
+
+    snapshot.refused(raft, chunk.snapshot, 0)
+    dispatch.step(raft, "a", chunk, player.cluster.now_ns)
+    snapshot.staged(raft, chunk.snapshot, 0)
+    dispatch.step(raft, "a", chunk, player.cluster.now_ns)
+    answers = [outgoing.message for outgoing in raft.outbox]
+
+    assert [(1, SNAPSHOT_MORE)] * 2 == [
+        (answer.number, answer.outcome)
+        for answer in answers
+        if isinstance(answer, SnapshotResponse)
+    ]
+
+
 def chained(digest: bytes, content: bytes) -> bytes:
     return hashlib.blake2b(digest + content, digest_size=snapshot.DIGEST_BYTES).digest()

@@ -18,6 +18,8 @@ PLAN = Plan(
     healed_at_ns=2 * NANOSECONDS_PER_SECOND,
     ends_at_ns=3 * NANOSECONDS_PER_SECOND,
 )
+REST_NS = NANOSECONDS_PER_SECOND // 2
+"""After that what clients have asked for is applied everywhere."""
 
 
 class Settled:
@@ -32,7 +34,7 @@ class Settled:
     def __init__(self) -> None:
         run = Run(PLAN)
         run.operators.begin()
-        run.world.run(PLAN.healed_at_ns)
+        run.world.run(PLAN.healed_at_ns + REST_NS)
         self.world: World = run.world
         self.leader: Host = run.world.hosts[run.world.leader]
         self.follower: Host = next(

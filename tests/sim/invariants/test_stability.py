@@ -1,5 +1,6 @@
 """What counts as durable and is not, or comes back and must not, is noticed."""
 
+import msgspec
 import pytest
 
 from sim.invariants import Violated
@@ -66,6 +67,30 @@ def test_a_restart_that_brings_back_what_never_was(settled: Settled) -> None:
     append(settled.follower)
 
     with pytest.raises(Violated, match="given up"):
+        invariant.started(settled.world, settled.follower)
+
+
+def test_a_crash_may_let_a_snapshot_void_the_log(settled: Settled) -> None:
+    invariant = StableIsDurable()
+    settled.show(invariant)
+    raft = raft_of(settled.follower)
+    base = settled.follower.disk.base
+    base.replace(msgspec.structs.replace(base.meta, index=1, void_through=1), ())
+    raft.log.reset(base.meta.index, base.meta.term)
+
+    invariant.started(settled.world, settled.follower)
+
+
+def test_what_was_written_since_the_log_was_voided_counts(settled: Settled) -> None:
+    invariant = StableIsDurable()
+    settled.show(invariant)
+    raft = raft_of(settled.follower)
+    base = settled.follower.disk.base
+    base.replace(msgspec.structs.replace(base.meta, index=1, void_through=1), ())
+    invariant.based(settled.world, settled.follower)
+    raft.log.truncate(raft.log.last_index)
+
+    with pytest.raises(Violated, match="does not recover"):
         invariant.started(settled.world, settled.follower)
 
 
