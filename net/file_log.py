@@ -11,6 +11,7 @@ from itertools import chain
 from core import effects, events
 from core.wal.recovery import Recovered, WalForeign, check_owner, recover
 from net.data_directory import DataDirectory, DataDirectoryError
+from net.segment_filling import SegmentFilling
 from net.storage import Done
 from net.wal_files import NoRoom, WalFiles
 from net.worker import LoopCalls, Worker
@@ -36,7 +37,8 @@ class FileLog:
         self._loop = loop
         self.files = WalFiles(directory.wal())
         self._segments = self._owned_segments()
-        self.worker = Worker("storage-log", loop)
+        self._filling = SegmentFilling(self.files)
+        self.worker = Worker("storage-log", loop, self._filling)
 
     def recover(self, segment_bytes: int, void_through: int, base_index: int) -> Recovered:
         """Return what the log says; what a torn write left behind is cleared first. Only once.
@@ -102,6 +104,7 @@ class FileLog:
     def _write(self, effect: effects.WriteLog, done: Done) -> None:
         self.files.write(effect.writes)
         self.files.sync()
+        self._filling.written(effect.writes)
         self._loop.tell(done, events.LogWritten(effect.sequence))
 
     def _prepare(self, effect: effects.PrepareSegment, done: Done) -> None:
@@ -110,6 +113,7 @@ class FileLog:
             self.files.prepare(effect.number, effect.size)
             if not self._directory.has_log:
                 self._directory.mark_log()
+            self._filling.begin(effect.number, effect.size)
         except NoRoom as full:
             event = events.SegmentRefused(effect.number, str(full))
         self._loop.tell(done, event)

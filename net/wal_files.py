@@ -21,6 +21,7 @@ from typing import Final, Protocol
 from core.wal.writer import SegmentWrite
 from net.durably import NO_ROOM, PRIVATE_DIRECTORY, PRIVATE_FILE, sync_directory
 
+_CANNOT_FILL: Final = NO_ROOM | {errno.EOPNOTSUPP}
 _SEGMENT_NAME: Final = re.compile(r"[0-9]{16}\.seg", re.ASCII)
 
 
@@ -72,6 +73,10 @@ class Directory(Protocol):
 
     def allocate(self, file: int, size: int) -> None:
         """Make an empty file `size` zero bytes long, with blocks to write into."""
+        ...
+
+    def fill(self, file: int, offset: int, size: int) -> None:
+        """Write so many zero bytes over what was never written, durably."""
         ...
 
     def truncate(self, file: int) -> None:
@@ -139,6 +144,10 @@ class OsDirectory:
         """Make an empty file `size` zero bytes long, with blocks to write into."""
         os.posix_fallocate(file, 0, size)
 
+    def fill(self, file: int, offset: int, size: int) -> None:
+        """Write so many zero bytes over what was never written, durably."""
+        os.pwritev(file, [bytes(size)], offset, os.RWF_DSYNC)
+
     def truncate(self, file: int) -> None:
         """Make a file empty."""
         os.ftruncate(file, 0)
@@ -202,10 +211,33 @@ class WalFiles:
             NoRoom: the disk or the quota is full.
         """
         with self._guard:
-            with self._opened(self._create(number)) as file:
+            self._close(number)
+            file = self._files[number] = self._create(number)
+            try:
                 self._allocate(file, size)
-                self._directory.sync(file)
+            except NoRoom:
+                self._close(number)
+                raise
+            self._directory.sync(file)
             self._directory.sync_names()
+
+    def fill(self, number: int, offset: int, size: int) -> bool:
+        """Write zeros where segment `number` was never written; tell whether that went on.
+
+        It is for speed alone: the file system makes a note of each block that is written for the
+        first time, and every sync of a batch would wait for that note too.
+        """
+        with self._guard:
+            file = self._files.get(number)
+            if file is None:
+                return False
+            try:
+                self._directory.fill(file, offset, size)
+            except OSError as error:
+                if error.errno in _CANNOT_FILL:
+                    return False
+                raise
+            return True
 
     def write(self, writes: Sequence[SegmentWrite]) -> None:
         """Write; nothing is durable before `sync`."""
@@ -224,9 +256,9 @@ class WalFiles:
             for number in self._unsynced:
                 self._directory.sync_data(self._files[number])
             # The log only grows: what comes next goes there too, or into a further segment.
-            last = self._unsynced[-1:]
-            for number in [number for number in self._files if number not in last]:
-                self._directory.close(self._files.pop(number))
+            last = self._unsynced[-1] if self._unsynced else 0
+            for number in [number for number in self._files if number < last]:
+                self._close(number)
             self._unsynced.clear()
 
     def drop(self, below: int) -> None:
@@ -235,6 +267,7 @@ class WalFiles:
             for number in self._numbers():
                 if number >= below:
                     break
+                self._close(number)
                 self._directory.remove(_name(number))
                 # One by one: a crash must not leave a gap in the row.
                 self._directory.sync_names()
@@ -242,8 +275,13 @@ class WalFiles:
     def close(self) -> None:
         """Give up all files; what was not synced may be lost."""
         with self._guard:
-            while self._files:
-                self._directory.close(self._files.popitem()[1])
+            for number in list(self._files):
+                self._close(number)
+
+    def _close(self, number: int) -> None:
+        file = self._files.pop(number, None)
+        if file is not None:
+            self._directory.close(file)
 
     def _numbers(self) -> list[int]:
         names = self._directory.names()

@@ -190,6 +190,10 @@ class ForgetfulDirectory(Directory):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self.room -= size
 
+    def fill(self, file: int, offset: int, size: int) -> None:
+        self._call("fill")
+        self._handles[file].change(Write(offset, bytes(size)))
+
     def truncate(self, file: int) -> None:
         self._call("truncate")
         self._handles[file].change(Truncation())
