@@ -127,6 +127,41 @@ async def test_what_follows_a_request_is_given_back() -> None:
     assert b"GET /v1/b" == rest
 
 
+class _Afterwards(trio.abc.Instrument):
+    """Sends something in the midst of a run: when the loop is about to look for the nth time."""
+
+    def __init__(self, client: socket.socket, data: bytes, looks: int) -> None:
+        self._client = client
+        self._data = data
+        self._left = looks
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 -- trio gives it
+        self._left -= 1
+        if self._left == 0:
+            self._client.sendall(self._data)
+
+
+@pytest.mark.parametrize("looks", range(1, 16))
+async def test_what_follows_a_request_is_given_back_whenever_it_comes(looks: int) -> None:
+    """Else the rest of the next request would be taken for a request of its own."""
+    settings = ListenerSettings()
+    handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
+    for _ in range(ROUNDS):
+        near, far = socket.socketpair()
+        with near, far:
+            instrument = _Afterwards(far, b"GET /v1/b", looks)
+            trio.lowlevel.add_instrument(instrument)
+            rest = await handover.serve(PlainTransport(near), CHUNKED % b"a", CLIENT)
+            for _ in range(looks):
+                await trio.lowlevel.checkpoint()
+            trio.lowlevel.remove_instrument(instrument)
+            near.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                rest = (rest or b"") + near.recv(1 << 10)
+
+        assert b"GET /v1/b" == rest
+
+
 async def test_the_last_request_of_a_connection_is_followed_by_none() -> None:
     settings = ListenerSettings()
     handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
