@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from net.http.handover import Handover
+from net.http.lane import LINGER_S
 from net.http.requests import Client
 from net.http.settings import HEAD_BYTES_MAX, ListenerSettings, ListenerTimeouts
 from net.http.statistics import Statistics
@@ -18,7 +19,7 @@ from net.stream import PlainTransport
 from net.tls import ServerTls, ServerTlsSettings
 from server.app import build_app
 from tests.net.certificates import issued, write
-from tests.net.http.bench import answers, path_of
+from tests.net.http.bench import GET, answers, path_of
 from tests.net.http.echo import EchoApplication
 from tests.net.http.serving import HOST, dial, serving, until, until_end
 from tests.net.tls_client import client_context
@@ -243,6 +244,44 @@ async def test_draining_ends_idle_connections() -> None:
         await opened.drain(60)
 
         assert (b"", b"") == (await until_end(one), await until_end(other))
+
+
+@pytest.mark.slow
+async def test_draining_finishes_what_is_handed_over_meanwhile() -> None:
+    """The thin lane may be the first to be empty."""
+    application = EchoApplication()
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"a")
+        await until(stream, b"}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened.drain, 60)
+            await trio.testing.wait_all_tasks_blocked()
+            await stream.send_all(CHUNKED % b"held/b")
+            with trio.fail_after(30):
+                while not application.held:
+                    await trio.lowlevel.checkpoint()
+            await trio.sleep(2 * LINGER_S)
+            for handle in list(application.held):
+                application.release(handle)
+
+            last = await until_end(stream)
+
+    assert "held/b" == path_of(answers(last)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_", [GET, CHUNKED])
+async def test_draining_ends_a_connection_whose_answer_promised_more(request_: bytes) -> None:
+    """It may have begun long before, and be taken to its end only now."""
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(request_ % b"long/33554432")
+        await stream.receive_some(1)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened.drain, 60)
+            await trio.sleep(2 * LINGER_S)
+
+            with trio.fail_after(30):
+                await until_end(stream)
 
 
 async def test_a_client_that_leaves_abandons_its_requests() -> None:
