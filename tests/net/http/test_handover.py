@@ -260,7 +260,6 @@ async def test_draining_finishes_what_is_handed_over_meanwhile() -> None:
             with trio.fail_after(30):
                 while not application.held:
                     await trio.lowlevel.checkpoint()
-            await trio.sleep(2 * LINGER_S)
             for handle in list(application.held):
                 application.release(handle)
 
@@ -277,8 +276,16 @@ async def test_draining_ends_a_connection_whose_answer_promised_more(request_: b
         await stream.send_all(request_ % b"long/33554432")
         await stream.receive_some(1)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(opened.drain, 60)
-            await trio.sleep(2 * LINGER_S)
+            drained = trio.Event()
+
+            async def drain() -> None:
+                await opened.drain(60)
+                drained.set()
+
+            nursery.start_soon(drain)
+            with trio.move_on_after(2 * LINGER_S):
+                await drained.wait()
+            assert not drained.is_set()
 
             with trio.fail_after(30):
                 await until_end(stream)
