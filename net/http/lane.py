@@ -26,6 +26,8 @@ LINGER_S: Final = 0.2
 """How long a drain waits for the next request of a client, to tell it that it is the last one: a
 request that meets the end of its connection leaves a client in doubt."""
 
+_IDLE: Final = frozenset({Awaits.HANDSHAKE, Awaits.HEAD, Awaits.REQUEST, Awaits.END})
+
 HandOver = Callable[[Connection, bytes], None]
 
 
@@ -94,12 +96,19 @@ class Lane:
     async def drain(self) -> None:
         """End each connection with its next answer or after a while; wait for the last."""
         self.retire()
-        with trio.move_on_after(LINGER_S):
-            await self._wait_until_empty()
-        for connection in list(self._connections.values()):
-            if connection.awaits in (Awaits.HANDSHAKE, Awaits.HEAD, Awaits.REQUEST, Awaits.END):
+        idle = self._idle()
+        while self._connections:
+            with trio.move_on_after(LINGER_S):
+                await self._wait_until_empty()
+            # What has fallen idle meanwhile, after an answer that promised more, gets its while.
+            still_idle = self._idle()
+            for connection in idle & still_idle:
                 connection.close()
-        await self._wait_until_empty()
+            idle = still_idle - idle
+
+    def _idle(self) -> set[Connection]:
+        """Return the connections without a request under way."""
+        return {each for each in self._connections.values() if each.awaits in _IDLE}
 
     def close(self) -> None:
         """End all connections at once."""

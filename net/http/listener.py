@@ -130,10 +130,19 @@ class Listener:
         self.retire()
         self._accepting.cancel()
         with trio.move_on_after(grace_s):
+            await self._drain_both()
+        self._drained.set()
+
+    async def _drain_both(self) -> None:
+        """Wait until both lanes are empty at once: until then each may hand over to the other."""
+        while True:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._lane.drain)
                 nursery.start_soon(self._wide.drain)
-        self._drained.set()
+            # Who has just been handed over is counted from the next turn of the loop on.
+            await trio.lowlevel.checkpoint()
+            if not len(self._lane) + len(self._wide):
+                return
 
     def close(self) -> None:
         """Stop listening and end all connections of the thin lane at once."""

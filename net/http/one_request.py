@@ -27,13 +27,19 @@ class OneRequest(H11Protocol):
     """Serves one request, whose head `net.http.judgement` has let pass.
 
     It asks for the end (`Closed`) when the request has been answered.
-
-    Attributes:
-        rest: what the client has sent behind its request; None if it must send no other.
     """
 
-    rest: bytes | None = None
     _method = ""
+    _recycled = False
+
+    @property
+    def rest(self) -> bytes | None:
+        """What the client has sent behind its request; None if it must send no other.
+
+        Only whole once nobody hands over bytes any more: who reads may be about to do so still
+        when the end is asked for.
+        """
+        return self.connection.trailing_data[0] if self._recycled else None
 
     @property
     def is_answering(self) -> bool:
@@ -81,6 +87,6 @@ class OneRequest(H11Protocol):
 
     async def _maybe_recycle(self) -> None:
         await self._close_stream()
-        if self.connection.our_state is h11.DONE and self.connection.their_state is h11.DONE:
-            self.rest = self.connection.trailing_data[0]
+        connection = self.connection
+        self._recycled = connection.our_state is h11.DONE and connection.their_state is h11.DONE
         await self.send(Closed())

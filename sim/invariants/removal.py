@@ -1,7 +1,8 @@
-"""Who was removed finds out, and serves nobody any more.
+"""Who was removed finds out, and serves nobody any more; nobody else takes itself for removed.
 
 A removed member that nobody tells would ask for votes for ever, keep the keys of its cluster in
-memory and tell its clients that there is no leader.
+memory and tell its clients that there is no leader. A member that was told wrongly would be lost to
+its cluster, for it never comes back.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ import msgspec
 
 from core import effects
 from core.moment import NANOSECONDS_PER_SECOND
+from core.raft.state import Raft
 from sim.host import Host
 from sim.invariants.invariant import Invariant
 from sim.invariants.membership import GONE, REMOVE_PATH
@@ -26,7 +28,7 @@ class _Body(msgspec.Struct):
 
 
 class RemovedAreTold(Invariant):
-    """Once all has been healed, removed members that still run know it and are sealed."""
+    """Once all has been healed, removed members that still run, and they alone, know it."""
 
     def __init__(self) -> None:
         self._removed_ns: dict[str, int] = {}
@@ -46,7 +48,10 @@ class RemovedAreTold(Invariant):
             self._removed_ns.setdefault(gone, world.time_ns)
 
     def at_end(self, world: World) -> None:
-        """Look at those that have had the time to find out since all was healed."""
+        """Look at the members, and at those that have had the time to find out since then."""
+        for leader in world.members.values():
+            if leader.node is not None and leader.node.leads:
+                self._look_at_members(world, leader.node.raft)
         for name, removed_ns in self._removed_ns.items():
             host = world.members.get(name)
             if host is None or host.node is None:
@@ -60,3 +65,14 @@ class RemovedAreTold(Invariant):
                 raise self.violated(f"{name} was removed and does not know it")
             if not host.node.sealed:
                 raise self.violated(f"{name} knows that it was removed and is not sealed")
+
+    def _look_at_members(self, world: World, raft: Raft) -> None:
+        """Look at those whom a leader has committed as members."""
+        if raft.configuration_index > raft.commit:
+            return
+        for name in raft.configuration.members:
+            host = world.members.get(name)
+            if name in self._removed_ns or host is None or host.node is None:
+                continue
+            if host.node.removed:
+                raise self.violated(f"{name} is a member and takes itself for removed")

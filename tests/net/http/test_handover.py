@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from net.http.handover import Handover
+from net.http.lane import LINGER_S
 from net.http.requests import Client
 from net.http.settings import HEAD_BYTES_MAX, ListenerSettings, ListenerTimeouts
 from net.http.statistics import Statistics
@@ -18,7 +19,7 @@ from net.stream import PlainTransport
 from net.tls import ServerTls, ServerTlsSettings
 from server.app import build_app
 from tests.net.certificates import issued, write
-from tests.net.http.bench import answers, path_of
+from tests.net.http.bench import GET, answers, path_of
 from tests.net.http.echo import EchoApplication
 from tests.net.http.serving import HOST, dial, serving, until, until_end
 from tests.net.tls_client import client_context
@@ -127,6 +128,41 @@ async def test_what_follows_a_request_is_given_back() -> None:
     assert b"GET /v1/b" == rest
 
 
+class _Afterwards(trio.abc.Instrument):
+    """Sends something in the midst of a run: when the loop is about to look for the nth time."""
+
+    def __init__(self, client: socket.socket, data: bytes, looks: int) -> None:
+        self._client = client
+        self._data = data
+        self._left = looks
+
+    def before_io_wait(self, timeout: float) -> None:  # noqa: ARG002 -- trio gives it
+        self._left -= 1
+        if self._left == 0:
+            self._client.sendall(self._data)
+
+
+@pytest.mark.parametrize("looks", range(1, 16))
+async def test_what_follows_a_request_is_given_back_whenever_it_comes(looks: int) -> None:
+    """Else the rest of the next request would be taken for a request of its own."""
+    settings = ListenerSettings()
+    handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
+    for _ in range(ROUNDS):
+        near, far = socket.socketpair()
+        with near, far:
+            instrument = _Afterwards(far, b"GET /v1/b", looks)
+            trio.lowlevel.add_instrument(instrument)
+            rest = await handover.serve(PlainTransport(near), CHUNKED % b"a", CLIENT)
+            for _ in range(looks):
+                await trio.lowlevel.checkpoint()
+            trio.lowlevel.remove_instrument(instrument)
+            near.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                rest = (rest or b"") + near.recv(1 << 10)
+
+        assert b"GET /v1/b" == rest
+
+
 async def test_the_last_request_of_a_connection_is_followed_by_none() -> None:
     settings = ListenerSettings()
     handover = Handover(build_app(EchoApplication(), settings), settings, Statistics())
@@ -208,6 +244,51 @@ async def test_draining_ends_idle_connections() -> None:
         await opened.drain(60)
 
         assert (b"", b"") == (await until_end(one), await until_end(other))
+
+
+@pytest.mark.slow
+async def test_draining_finishes_what_is_handed_over_meanwhile() -> None:
+    """The thin lane may be the first to be empty."""
+    application = EchoApplication()
+    async with serving(application) as opened, await dial(opened) as stream:
+        await stream.send_all(CHUNKED % b"a")
+        await until(stream, b"}")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(opened.drain, 60)
+            await trio.testing.wait_all_tasks_blocked()
+            await stream.send_all(CHUNKED % b"held/b")
+            with trio.fail_after(30):
+                while not application.held:
+                    await trio.lowlevel.checkpoint()
+            for handle in list(application.held):
+                application.release(handle)
+
+            last = await until_end(stream)
+
+    assert "held/b" == path_of(answers(last)[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("request_", [GET, CHUNKED])
+async def test_draining_ends_a_connection_whose_answer_promised_more(request_: bytes) -> None:
+    """It may have begun long before, and be taken to its end only now."""
+    async with serving(EchoApplication()) as opened, await dial(opened) as stream:
+        await stream.send_all(request_ % b"long/33554432")
+        await stream.receive_some(1)
+        async with trio.open_nursery() as nursery:
+            drained = trio.Event()
+
+            async def drain() -> None:
+                await opened.drain(60)
+                drained.set()
+
+            nursery.start_soon(drain)
+            with trio.move_on_after(2 * LINGER_S):
+                await drained.wait()
+            assert not drained.is_set()
+
+            with trio.fail_after(30):
+                await until_end(stream)
 
 
 async def test_a_client_that_leaves_abandons_its_requests() -> None:

@@ -52,6 +52,16 @@ def test_who_was_told(settled: Settled) -> None:
     invariant.at_end(settled.world)
 
 
+def test_a_member_that_takes_itself_for_removed(settled: Settled) -> None:
+    invariant = RemovedAreTold()
+    settled.show(invariant)
+    assert settled.follower.node is not None
+    settled.follower.node._custody.condition.removed = True
+
+    with pytest.raises(Violated, match="is a member and takes itself for removed"):
+        invariant.at_end(settled.world)
+
+
 def test_who_has_had_no_time_yet(settled: Settled) -> None:
     invariant = _removed(settled)
     _later(settled, 1)
