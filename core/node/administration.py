@@ -63,6 +63,10 @@ class Administration:
 
     def _add(self, action: AddLearner) -> tuple[Response | None, int]:
         configuration = self._raft.configuration
+        if action.node in configuration.removed:
+            return failure(
+                400, "this node was removed from the cluster; it needs a new directory"
+            ), 0
         for node, member in configuration.members.items():
             if member.name == action.name and node != action.node:
                 return failure(400, f"another member is called {action.name!r}"), 0

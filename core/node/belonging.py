@@ -65,9 +65,8 @@ class Belonging:
             self._is_removed()
 
     def seen(self, removed: tuple[str, ...]) -> None:
-        """Take note of members whose removal is committed, unless they were let in again since."""
-        members = self._raft.configuration.members
-        self._gone += tuple(node for node in removed if node not in members)
+        """Take note of members whose removal is committed."""
+        self._gone += removed
         if self._raft.node in self._gone:
             self._is_removed()
 

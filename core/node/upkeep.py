@@ -77,8 +77,8 @@ class Upkeep:
 
     def _notice_removals(self, former: bytes, latter: bytes) -> None:
         """Take note of who is a member no more; both configurations are committed."""
-        members = decode(latter).members
-        self._removed += [node for node in decode(former).members if node not in members]
+        known = decode(former).removed
+        self._removed += [node for node in decode(latter).removed if node not in known]
 
     def take_removed(self, leaving: tuple[str, ...]) -> tuple[str, ...]:
         """Return whose removal has been seen since this was asked last; not yet who is leaving."""

@@ -7,7 +7,10 @@ import msgspec
 
 from core.check import check
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+
+REMOVED_MAX: Final = 256
+"""Members that were removed and are remembered; the one removed first is forgotten first."""
 
 
 class Member(msgspec.Struct, frozen=True, array_like=True):
@@ -34,12 +37,15 @@ class Configuration(msgspec.Struct, frozen=True):
         outgoing: while a joint change is under way the old voters, else empty.
         learners: members that receive everything and do not vote.
         members: what is known of each of the above, by node id.
+        removed: who belongs to the cluster no more, and never will again: a node that comes back
+            is another one, as it has forgotten what it had promised.
     """
 
     incoming: tuple[str, ...] = ()
     outgoing: tuple[str, ...] = ()
     learners: tuple[str, ...] = ()
     members: dict[str, Member] = {}
+    removed: tuple[str, ...] = ()
 
     def votes(self, node: str) -> bool:
         """Tell whether `node` is a voter."""
@@ -47,12 +53,12 @@ class Configuration(msgspec.Struct, frozen=True):
 
     def with_learner(self, learner: str, member: Member) -> "Configuration":
         """Return this configuration with one more learner, or with its addresses renewed."""
+        check(learner not in self.removed, "who was removed is let in again")
         learners = self.learners
         if not self.votes(learner) and learner not in learners:
             learners = tuple(sorted((*learners, learner)))
-        return Configuration(
-            self.incoming, self.outgoing, learners, {**self.members, learner: member}
-        )
+        members = {**self.members, learner: member}
+        return Configuration(self.incoming, self.outgoing, learners, members, self.removed)
 
     def promoted(self, learner: str) -> "Configuration":
         """Return this configuration with `learner` made a voter."""
@@ -62,6 +68,7 @@ class Configuration(msgspec.Struct, frozen=True):
             self.outgoing,
             tuple(node for node in self.learners if node != learner),
             self.members,
+            self.removed,
         )
 
     def without(self, node: str) -> "Configuration":
@@ -71,6 +78,7 @@ class Configuration(msgspec.Struct, frozen=True):
             self.outgoing,
             tuple(learner for learner in self.learners if learner != node),
             {name: member for name, member in self.members.items() if name != node},
+            (*self.removed, node)[-REMOVED_MAX:],
         )
 
     def encode(self) -> bytes:
@@ -90,6 +98,7 @@ class Configuration(msgspec.Struct, frozen=True):
                     ]
                     for name, member in self.members.items()
                 },
+                list(self.removed),
             ],
             canonical=True,
         )
@@ -103,11 +112,13 @@ def decode(data: bytes) -> Configuration:
     """Return the configuration that `data` encodes; no data is the empty one."""
     if not data:
         return EMPTY
-    version, incoming, outgoing, learners, members = cbor2.loads(data)
+    version, *fields = cbor2.loads(data)
     check(version == _FORMAT, "a configuration of an unknown format")
+    incoming, outgoing, learners, members, removed = fields
     return Configuration(
         tuple(incoming),
         tuple(outgoing),
         tuple(learners),
-        {name: Member(*fields) for name, fields in members.items()},
+        {name: Member(*known) for name, known in members.items()},
+        tuple(removed),
     )

@@ -330,9 +330,6 @@ class Raft:
             if peer not in self.configuration.members:
                 leadership.leaving.setdefault(peer, Leaving(self.configuration_index))
         for peer in self.configuration.members:
-            if peer in leadership.leaving:
-                # It begins anew: what it had acknowledged before may be gone.
-                leadership.dismiss(peer)
             if peer != self.node and peer not in known:
                 known[peer] = Progress(match=0, next=self.log.last_index + 1)
 

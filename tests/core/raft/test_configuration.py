@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.check import InvariantBroken
-from core.raft.configuration import EMPTY, Configuration, Member, decode
+from core.raft.configuration import EMPTY, REMOVED_MAX, Configuration, Member, decode
 
 A, B, C = (Member(name, f"{name}:8201", f"http://{name}") for name in "abc")
 TWO = Configuration(("a", "b"), (), (), {"a": A, "b": B})
@@ -36,7 +36,7 @@ def test_no_data_is_nobody() -> None:
 
 def test_another_format_is_refused() -> None:
     with pytest.raises(InvariantBroken):
-        decode(cbor2.dumps([2, [], [], [], {}]))
+        decode(cbor2.dumps([1, [], [], [], {}]))
 
 
 def test_voters_of_both_groups_vote() -> None:
@@ -66,6 +66,19 @@ def test_only_a_learner_is_promoted() -> None:
         TWO.promoted("a")
 
 
-def test_who_is_removed_is_forgotten() -> None:
-    assert Configuration(("a",), (), (), {"a": A}) == TWO.without("b")
-    assert TWO == TWO.with_learner("c", C).without("c")
+def test_who_is_removed_is_gone_for_good() -> None:
+    smaller = TWO.without("b")
+
+    assert Configuration(("a",), (), (), {"a": A}, ("b",)) == smaller
+    assert smaller == decode(smaller.encode())
+    assert ("b", "c") == smaller.with_learner("c", C).promoted("c").without("c").removed
+    with pytest.raises(InvariantBroken):
+        smaller.with_learner("b", B)
+
+
+def test_so_many_that_were_removed_are_remembered() -> None:
+    configuration = TWO
+    for number in range(REMOVED_MAX + 2):
+        configuration = configuration.with_learner(f"n{number}", C).without(f"n{number}")
+
+    assert tuple(f"n{number}" for number in range(2, REMOVED_MAX + 2)) == configuration.removed
