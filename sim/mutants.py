@@ -236,9 +236,8 @@ MUTANTS: Final = (
         (
             Substitution(
                 "core.node.executing",
-                "elif outcome.action is None and not reads.holds_lease("
-                "self._raft, self._now.monotonic_ns):",
-                "elif False:",
+                "elif outcome.action is None and not reads.holds_lease(",
+                "elif False and not reads.holds_lease(",
             ),
         ),
     ),

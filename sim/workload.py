@@ -23,7 +23,7 @@ from sim.world import World
 CLIENTS: Final = tuple(f"c{number}" for number in range(1, 7))
 KEYS: Final = tuple(f"{MARKER}-{number}" for number in range(1, 6))
 
-PULSE_NS: Final = 1_350 * NANOSECONDS_PER_MILLISECOND
+PULSE_NS: Final = 1_500 * NANOSECONDS_PER_MILLISECOND
 SPREAD_NS: Final = 6 * NANOSECONDS_PER_MILLISECOND
 RUSH_NS: Final = 120 * NANOSECONDS_PER_MILLISECOND
 """So long after a new leader was elected the clients' rush is over."""
@@ -35,7 +35,7 @@ BRACE_NS: Final = 8 * NANOSECONDS_PER_MILLISECOND
 VACANCY_NS: Final = 1_000 * NANOSECONDS_PER_MILLISECOND
 """So long after that another member has been elected, most often."""
 PATIENCE_NS: Final = 4 * NANOSECONDS_PER_SECOND
-_READ_SHARE: Final = 0.4
+_READ_SHARE: Final = 0.5
 _CAS_SHARE: Final = 0.2
 _OK: Final = 200
 _BAD_REQUEST: Final = 400

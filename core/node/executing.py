@@ -8,13 +8,14 @@ understood (`core.vault`).
 
 from collections.abc import Callable
 
-from core.effects import Answer, Effect
+from core.effects import Answer
 from core.moment import Now
 from core.node import forwarding
 from core.node.auditing import Auditing
 from core.node.committing import CommitQueue
 from core.node.custody import Custody
 from core.node.journal import Journal
+from core.node.turn import Turn
 from core.node.waiting import Uncommitted, Waiting
 from core.raft import reads, transfer
 from core.raft.entry import KIND_EMPTY, KIND_WRITES, Entry
@@ -45,18 +46,18 @@ class Executing:
     __slots__ = (
         "_act",
         "_custody",
-        "_effects",
         "_journal",
-        "_now",
         "_raft",
         "_settings",
         "_store",
+        "_turn",
         "auditing",
         "committing",
     )
 
     def __init__(
         self,
+        turn: Turn,
         raft: Raft,
         store: Store,
         journal: Journal,
@@ -67,6 +68,7 @@ class Executing:
         """Begin with no requests.
 
         Args:
+            turn: the turn under way.
             raft: agrees with the other members.
             store: what requests read, and where proposed writes show.
             journal: says whether there is room for a proposal.
@@ -80,22 +82,16 @@ class Executing:
         self._custody = custody
         self._settings = settings
         self._act = act
-        self._now = Now(0, 0)
-        self._effects: list[Effect] = []
+        self._turn = turn
         self.auditing = Auditing()
         self.committing = CommitQueue()
 
     # -- the turn ---------------------------------------------------------------------------
 
-    def begin_turn(self, now: Now, effects: list[Effect]) -> None:
-        """Let this turn's effects gather in `effects`."""
-        self._now = now
-        self._effects = effects
-
     def end_turn(self) -> None:
         """Have this turn's audit records appended before its answers leave."""
         if self.auditing.lines:
-            self.auditing.end_turn(self._effects)
+            self.auditing.end_turn(self._turn.effects)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -155,7 +151,9 @@ class Executing:
                 return
             index = self._raft.append(KIND_WRITES, data)
             self._store.propose(index, list(writes.items()))
-        elif outcome.action is None and not reads.holds_lease(self._raft, self._now.monotonic_ns):
+        elif outcome.action is None and not reads.holds_lease(
+            self._raft, self._turn.now.monotonic_ns
+        ):
             # What only looked on, a refusal for one, is true if this node leads. Another may
             # lead by now; an entry that is appended after the look and committed rules that out.
             # What is to be done to this node itself, such as to seal it, needs no others.
@@ -196,7 +194,7 @@ class Executing:
 
         So the use of a use-limited token counts before it opens anything.
         """
-        instead, index = self._act(action, self._now)
+        instead, index = self._act(action, self._turn.now)
         if instead is not None:
             outcome = outcome.replaced(instead, "the node refused")
         else:
@@ -231,6 +229,6 @@ class Executing:
     ) -> None:
         """Answer a request, here or through the member that passed it on."""
         if waiting.peer:
-            self._effects.append(forwarding.answer(waiting, response, audited=audited))
+            self._turn.effects.append(forwarding.answer(waiting, response, audited=audited))
         else:
-            self._effects.append(Answer(waiting.handle, response, lease_until_ns, audited))
+            self._turn.effects.append(Answer(waiting.handle, response, lease_until_ns, audited))

@@ -20,6 +20,7 @@ from core.node.info import NodeInfo
 from core.node.journal import Journal
 from core.node.messages import Forward, Forwarded, Inquiry, Removed
 from core.node.serving import Serving
+from core.node.turn import Turn
 from core.node.upkeep import Upkeep
 from core.raft import dispatch
 from core.raft.entry import KIND_WRITES
@@ -48,18 +49,17 @@ class Node:
         "_begun",
         "_belonging",
         "_custody",
-        "_effects",
         "_executing",
         "_halted",
         "_journal",
         "_leader",
         "_led",
         "_left",
-        "_now",
         "_quiet",
         "_serving",
         "_settings",
         "_stopping",
+        "_turn",
         "_upkeep",
         "deadline_ns",
         "info",
@@ -95,7 +95,9 @@ class Node:
             self.raft, self._custody.condition, settings.leader_patience_ns, now.monotonic_ns
         )
         self._administration = Administration(self.raft)
+        self._turn = Turn(now)
         self._executing = Executing(
+            self._turn,
             self.raft,
             self.store,
             self._journal,
@@ -105,6 +107,7 @@ class Node:
         )
         incarnation = int.from_bytes(entropy.random_bytes(7), "big")
         self._serving = Serving(
+            self._turn,
             self.raft,
             self.store,
             self._custody,
@@ -113,8 +116,6 @@ class Node:
             incarnation,
         )
         self._upkeep = Upkeep(self.raft, self.store, self._journal, settings.store)
-        self._effects: list[Effect] = []
-        self._now = now
         self._leader = ""
         self._led = False
         self._left = False
@@ -135,21 +136,21 @@ class Node:
         if self._halted:
             return []
         effects: list[Effect] = []
-        self._effects = effects
-        self._now = now
+        turn = self._turn
+        turn.effects = effects
+        turn.now = now
         try:
             raft = self.raft
             if raft.leadership is not None:
                 raft.wall(now.wall_ns)
-            self._executing.begin_turn(now, effects)
-            self._serving.begin_turn(now, effects)
             self._quiet = self._begun
             for event in taken:
                 self._HANDLERS[type(event)](self, event)
             if self._quiet and (now.monotonic_ns < self.deadline_ns or not self._is_due(now)):
                 if raft.outbox:
                     self._release(now, effects)
-                self._executing.end_turn()
+                if self._executing.auditing.lines:
+                    self._executing.end_turn()
             else:
                 self._begun = True
                 self._end_turn(now, effects)
@@ -202,7 +203,7 @@ class Node:
         if take is not None:
             self._quiet = False
             take(self, event.sender, message)
-        elif dispatch.step(self.raft, event.sender, message, self._now.monotonic_ns):
+        elif dispatch.step(self.raft, event.sender, message, self._turn.now.monotonic_ns):
             self._quiet = False
 
     def _take_forward(self, sender: str, message: Forward) -> None:
@@ -221,11 +222,11 @@ class Node:
         request = event.request
         if self._custody.answers(request.path):
             self._quiet = False
-            self._custody.answer(event.handle, request, self._now, self._effects)
+            self._custody.answer(event.handle, request, self._turn.now, self._turn.effects)
         elif self._custody.condition.removed:
-            self._effects.append(Answer(event.handle, answers.REMOVED))
+            self._turn.effects.append(Answer(event.handle, answers.REMOVED))
         elif self._stopping:
-            self._effects.append(Answer(event.handle, answers.STOPPING))
+            self._turn.effects.append(Answer(event.handle, answers.STOPPING))
         else:
             self._serving.ask(event.handle, request, event.patience_ns)
             if self._serving.touched:
@@ -233,7 +234,7 @@ class Node:
 
     def _log_written(self, event: events.LogWritten) -> None:
         self._quiet = False
-        self._journal.written(self.raft, event.sequence, self._now.monotonic_ns)
+        self._journal.written(self.raft, event.sequence, self._turn.now.monotonic_ns)
 
     def _segment_ready(self, event: events.SegmentReady) -> None:
         self._quiet = False
@@ -241,8 +242,8 @@ class Node:
 
     def _segment_refused(self, event: events.SegmentRefused) -> None:
         self._quiet = False
-        self._journal.refused(event.number, self._now.monotonic_ns)
-        self._effects.append(
+        self._journal.refused(event.number, self._turn.now.monotonic_ns)
+        self._turn.effects.append(
             Report(
                 "the log cannot be extended",
                 {"reason": event.reason, "segment": event.number},
@@ -252,25 +253,25 @@ class Node:
 
     def _base_flushed(self, event: events.BaseFlushed) -> None:
         self._quiet = False
-        self._upkeep.flushed(event.index, self._effects)
+        self._upkeep.flushed(event.index, self._turn.effects)
 
     def _base_flush_refused(self, event: events.BaseFlushRefused) -> None:
         self._quiet = False
-        self._upkeep.refused(event.reason, self._now.monotonic_ns, self._effects)
+        self._upkeep.refused(event.reason, self._turn.now.monotonic_ns, self._turn.effects)
 
     def _snapshot_staged(self, event: events.SnapshotStaged) -> None:
         self._quiet = False
-        self._upkeep.staged(event.snapshot, event.number, self._effects)
+        self._upkeep.staged(event.snapshot, event.number, self._turn.effects)
 
     def _snapshot_refused(self, event: events.SnapshotRefused) -> None:
         self._quiet = False
-        self._upkeep.staging_refused(event.snapshot, event.number, event.reason, self._effects)
+        self._upkeep.staging_refused(event.snapshot, event.number, event.reason, self._turn.effects)
 
     def _base_replaced(self, event: events.BaseReplaced) -> None:
         self._quiet = False
-        self._upkeep.replaced(event.snapshot, self._effects)
+        self._upkeep.replaced(event.snapshot, self._turn.effects)
         self._custody.follow_keys()
-        self._custody.open_if_possible(self._now, self._effects)
+        self._custody.open_if_possible(self._turn.now, self._turn.effects)
 
     def _audit_appended(self, event: events.AuditAppended) -> None:
         if self._serving.audit_appended(event.sequence, event.unwritable):
@@ -278,13 +279,13 @@ class Node:
 
     def _cluster_answered(self, event: events.ClusterAnswered) -> None:
         self._quiet = False
-        self._custody.admission.answered(event, self._now.monotonic_ns, self._effects)
+        self._custody.admission.answered(event, self._turn.now.monotonic_ns, self._turn.effects)
 
     def _stop_asked(self, _event: events.StopAsked) -> None:
         self._quiet = False
         self._stopping = True
         if self.leads:
-            step_down(self.raft, self._now)
+            step_down(self.raft, self._turn.now)
 
     # -- the turn ---------------------------------------------------------------------------
 

@@ -8,14 +8,14 @@ that is executed (`core.node.executing`), nor how members agree (`core.raft`).
 
 from typing import Final
 
-from core.effects import Answer, Effect, Send
-from core.moment import Now
+from core.effects import Answer, Send
 from core.node import forwarding
 from core.node.custody import Custody
 from core.node.executing import Executing
 from core.node.forwarding import FORWARDED_BYTES_MAX, Calls, SeenCalls
 from core.node.messages import Forward, Forwarded
 from core.node.reading import ReadQueue
+from core.node.turn import Turn
 from core.node.waiting import Waiting, WaitingQueue
 from core.raft import reads
 from core.raft.state import Raft
@@ -33,27 +33,27 @@ class Serving:
     """Requests of one node.
 
     Attributes:
-        touched: in this turn a request did more than read and be answered.
+        touched: the request that was asked last did more than read and be answered.
     """
 
     __slots__ = (
         "_calls",
         "_custody",
         "_declined",
-        "_effects",
         "_executing",
-        "_now",
         "_raft",
         "_reads",
         "_seen_calls",
         "_settings",
         "_store",
+        "_turn",
         "_unled",
         "touched",
     )
 
     def __init__(
         self,
+        turn: Turn,
         raft: Raft,
         store: Store,
         custody: Custody,
@@ -64,6 +64,7 @@ class Serving:
         """Begin with no requests.
 
         Args:
+            turn: the turn under way.
             raft: agrees with the other members.
             store: says what has been applied, and keeps what is proposed.
             custody: has the vault, while the node is unsealed.
@@ -76,8 +77,7 @@ class Serving:
         self._custody = custody
         self._executing = executing
         self._settings = settings
-        self._now = Now(0, 0)
-        self._effects: list[Effect] = []
+        self._turn = turn
         self._declined = ("", 0)
         self._seen_calls = SeenCalls()
         self._unled = WaitingQueue()
@@ -86,12 +86,6 @@ class Serving:
         self.touched = False
 
     # -- the turn ---------------------------------------------------------------------------
-
-    def begin_turn(self, now: Now, effects: list[Effect]) -> None:
-        """Let this turn's effects gather in `effects`."""
-        self._now = now
-        self._effects = effects
-        self.touched = False
 
     def proceed(self) -> None:
         """Take up what waited for a leader, and ask the leader to confirm reads.
@@ -107,7 +101,7 @@ class Serving:
                     self._replan(waiting)
                     self._serve(waiting)
         if self._reads.count:
-            self._reads.ask(raft, self._now.monotonic_ns, self._effects)
+            self._reads.ask(raft, self._turn.now.monotonic_ns, self._turn.effects)
 
     def run_confirmed_reads(self) -> None:
         """Run the reads that were confirmed and whose index has been applied."""
@@ -136,7 +130,7 @@ class Serving:
 
     def tick(self) -> None:
         """Answer what has waited too long."""
-        now_ns = self._now.monotonic_ns
+        now_ns = self._turn.now.monotonic_ns
         if now_ns >= self._unled.due_ns:
             for waiting in self._unled.take_overdue(now_ns):
                 self._executing.finish(waiting, answers.NO_LEADER)
@@ -151,11 +145,12 @@ class Serving:
 
     def ask(self, handle: int, request: Request, patience_ns: int) -> None:
         """Take in a request of a client of this node."""
+        self.touched = False
         vault = self._custody.vault
         if vault is None:
-            self._effects.append(Answer(handle, answers.SEALED))
+            self._turn.effects.append(Answer(handle, answers.SEALED))
         elif self._crowded():
-            self._effects.append(Answer(handle, answers.OVERLOADED))
+            self._turn.effects.append(Answer(handle, answers.OVERLOADED))
         else:
             deadline_ns, due_ns = self._patience(patience_ns)
             self._serve(Waiting(request, vault.plan(request), deadline_ns, due_ns, handle))
@@ -166,11 +161,13 @@ class Serving:
             return
         vault = self._custody.vault
         if vault is None or self._raft.leadership is None:
-            self._effects.append(Send(sender, Forwarded(message.incarnation, message.call, None)))
+            self._turn.effects.append(
+                Send(sender, Forwarded(message.incarnation, message.call, None))
+            )
         elif self._crowded():
             # Said to the client: a member that forwarded it again at once would crowd us more.
             refusal = Forwarded(message.incarnation, message.call, answers.OVERLOADED)
-            self._effects.append(Send(sender, refusal))
+            self._turn.effects.append(Send(sender, refusal))
         else:
             request = message.request
             deadline_ns, due_ns = self._patience(message.patience_ns)
@@ -184,14 +181,14 @@ class Serving:
         if call is None:
             return
         if message.response is not None:
-            self._effects.append(Answer(call.waiting.handle, message.response))
+            self._turn.effects.append(Answer(call.waiting.handle, message.response))
         else:
             self._declined = (call.leader, call.term)
             self._await_leader(call.waiting)
 
     def _patience(self, patience_ns: int) -> tuple[int, int]:
         """Return a request's deadline, and until when it waits for a leader (monotonic)."""
-        now_ns = self._now.monotonic_ns
+        now_ns = self._turn.now.monotonic_ns
         return now_ns + patience_ns, now_ns + min(patience_ns, self._settings.leader_patience_ns)
 
     def _crowded(self) -> bool:
@@ -215,7 +212,7 @@ class Serving:
     def _await_leader(self, waiting: Waiting) -> None:
         self.touched = True
         if waiting.peer and self._raft.leadership is None:
-            self._effects.append(forwarding.decline(waiting))
+            self._turn.effects.append(forwarding.decline(waiting))
         else:
             self._unled.add(waiting)
 
@@ -225,7 +222,7 @@ class Serving:
         raft = self._raft
         if waiting.request.headers.get(STALE_HEADER) == "stale":
             lease_until_ns = 0
-        elif reads.holds_lease(raft, self._now.monotonic_ns):
+        elif reads.holds_lease(raft, self._turn.now.monotonic_ns):
             lease_until_ns = reads.lease_until_ns(raft)
         elif raft.leader:
             self._reads.add(waiting)
@@ -251,7 +248,7 @@ class Serving:
         elif raft.leadership is not None or not raft.leader:
             self._await_leader(waiting)
         elif waiting.peer:
-            self._effects.append(forwarding.decline(waiting))
+            self._turn.effects.append(forwarding.decline(waiting))
         else:
             self._forward(waiting)
 
@@ -285,13 +282,13 @@ class Serving:
         elif self._calls.full:
             self._executing.finish(waiting, answers.OVERLOADED)
         else:
-            self._calls.send(waiting, raft, self._now.monotonic_ns, self._effects)
+            self._calls.send(waiting, raft, self._turn.now.monotonic_ns, self._turn.effects)
 
     # -- changes ----------------------------------------------------------------------------
 
     def leader_changed(self) -> None:
         """Ask again what another leader was asked."""
-        self._calls.leader_changed(self._raft.leader, self._now.monotonic_ns)
+        self._calls.leader_changed(self._raft.leader, self._turn.now.monotonic_ns)
         for waiting in self._reads.take_all():
             self._await_leader(waiting)
 
