@@ -62,13 +62,19 @@ Announce = Callable[["DevCluster"], None]
 class DevCluster:
     """A cluster of processes."""
 
-    def __init__(self, layout: Layout, log_level: LogLevel | None) -> None:
+    def __init__(self, layout: Layout, log_level: LogLevel | None, *, keeps_keys: bool) -> None:
         """Get ready to run.
+
+        Args:
+            layout: the nodes, and what is there of them.
+            log_level: what they log; None: what their configuration says.
+            keeps_keys: write what opens them into the directory, for a second start.
 
         Raises:
             DevClusterError: somebody listens where a node is to, and would be taken for it.
         """
         self.layout = layout
+        self._keeps_keys = keeps_keys
         for node in layout.nodes:
             for url in (node.api_addr, node.cluster_addr):
                 host, _, port = url.partition("://")[2].rpartition(":")
@@ -177,7 +183,8 @@ class DevCluster:
                 raise DevClusterError(f"{first.id} can't be initialised: {reason}")
             said = _decoded(made)
             self._keys = Keys(said["root_token"], said["keys_base64"])
-            self.layout.keep(self._keys)
+            if self._keeps_keys:
+                self.layout.keep(self._keys)
         self._keyed.set()
         for node in self.layout.nodes:
             await _until(partial(self._is_ready, node))
@@ -289,7 +296,8 @@ class DevCluster:
         click.echo(
             "The dev cluster runs until Ctrl-C. A node that is killed starts again by itself:"
             f"\n\n{nodes}\n\nThese let the other commands reach it:\n\n{export_lines(exports)}\n"
-            f"\nRoot Token: {self._keys.root_token}\nData and keys: {self.layout.directory}\n"
+            f"\nRoot Token: {self._keys.root_token}"
+            f"\n{'Data and keys' if self._keeps_keys else 'Data'}: {self.layout.directory}\n"
         )
 
 
@@ -306,6 +314,7 @@ def run(directory: Path | None, options: Options, log_level: LogLevel | None, fo
         DevClusterError: it can't be set up.
     """
     announce = DevCluster.announce_json if form == "json" else DevCluster.announce_table
+    keeps_keys = directory is not None
     with ExitStack() as stack:
         if directory is None:
             temporary = tempfile.TemporaryDirectory(prefix="holdfast-")
@@ -313,7 +322,7 @@ def run(directory: Path | None, options: Options, log_level: LogLevel | None, fo
         # Before anything is laid out: who runs there would find other files than its own.
         stack.enter_context(locked(directory))
         layout = Layout(directory, options)
-        trio.run(DevCluster(layout, log_level).run, announce)
+        trio.run(DevCluster(layout, log_level, keeps_keys=keeps_keys).run, announce)
 
 
 async def _until(met: Callable[[], Awaitable[bool]]) -> None:

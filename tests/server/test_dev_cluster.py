@@ -198,12 +198,13 @@ def test_people_are_told_how_to_use_and_to_stop_it(tmp_path: Path) -> None:
     process = begin(tmp_path, "-dev-cluster=1", "-dev-tls", "-dev-cluster-port=0")
     assert process.stdout is not None
     said = ""
-    while "Data and keys: " not in said:
+    while "Data: " not in said:
         line = process.stdout.readline().decode()
         if not line:
             process.wait()
             raise AssertionError((tmp_path / "parent.log").read_text())
         said += line
+    keys = list(tmp_path.rglob("keys.json"))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_S)
 
@@ -213,6 +214,7 @@ def test_people_are_told_how_to_use_and_to_stop_it(tmp_path: Path) -> None:
     assert f"$ export VAULT_CACERT='{tmp_path}/holdfast-" in said
     assert "$ export VAULT_TOKEN='" in said
     assert "Root Token: " in said
+    assert [] == keys
     assert 0 == process.returncode
     assert ["parent.log"] == [file.name for file in tmp_path.iterdir()]
 
