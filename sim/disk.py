@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from core.check import InvariantBroken
-from core.moment import NANOSECONDS_PER_MICROSECOND
+from core.moment import NANOSECONDS_PER_MICROSECOND, NANOSECONDS_PER_SECOND
 from core.store.base import BaseMeta
 from core.store.memory_base import Changes
 from sim.base import MemoryBase
@@ -23,6 +23,10 @@ from sim.latency import QUANTILE_BITS, QUANTILE_SHIFT, QUANTILES
 FLOOR_NS_MIN: Final = 80 * NANOSECONDS_PER_MICROSECOND
 FLOOR_NS_MAX: Final = 1_000 * NANOSECONDS_PER_MICROSECOND
 """Bounds of the least time that a sync takes, drawn per disk: a fast and a slow SSD."""
+
+SYNC_NS_MAX: Final = 4 * NANOSECONDS_PER_SECOND
+"""No sync takes longer, however slow the disk is made: a node can do nothing without its disk, and
+what was begun just before all is healed must be over when all must answer."""
 
 FLUSH_NS_PER_CHANGE: Final = 2 * NANOSECONDS_PER_MICROSECOND
 
@@ -80,7 +84,8 @@ class Disk:
 
     def sync_ns(self) -> int:
         """Draw how long the next sync, or any other small durable change, takes."""
-        return self._floor_ns * QUANTILES[self._draw(QUANTILE_BITS)] >> QUANTILE_SHIFT
+        sync_ns = self._floor_ns * QUANTILES[self._draw(QUANTILE_BITS)] >> QUANTILE_SHIFT
+        return sync_ns if sync_ns < SYNC_NS_MAX else SYNC_NS_MAX
 
     def flush_ns(self, changes: int) -> int:
         """Draw how long a change of the base takes that touches that many records."""

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from core.check import InvariantBroken
 from core.store.base import BaseMeta
-from sim.disk import FLOOR_NS_MAX, FLOOR_NS_MIN, FLUSH_NS_PER_CHANGE, Disk
+from sim.disk import FLOOR_NS_MAX, FLOOR_NS_MIN, FLUSH_NS_PER_CHANGE, SYNC_NS_MAX, Disk
 from sim.faults import DiskFull, SlowDisk, Unsynced
+from sim.run import GRACE_NS
 from sim.streams import Streams
 
 SIZE = 16
@@ -274,6 +275,15 @@ def test_latencies_have_a_floor_a_tail_and_a_price_per_change() -> None:
     assert FLOOR_NS_MIN <= syncs[0] <= FLOOR_NS_MAX
     assert syncs[-1] > 20 * syncs[0]
     assert [sync + 100 * FLUSH_NS_PER_CHANGE for sync in syncs] == flushes
+
+
+def test_no_sync_outlasts_the_time_that_a_healed_cluster_has() -> None:
+    """Seed 1684: a node whose first segment took twenty seconds could not answer in the end."""
+    disk = _disk()
+    disk.begin(SlowDisk(at_ns=0, for_ns=1, nodes=("n1",), factor=200))
+
+    assert SYNC_NS_MAX == max(disk.sync_ns() for _ in range(10_000))
+    assert SYNC_NS_MAX < GRACE_NS
 
 
 def test_a_slow_disk_is_slow_until_the_last_episode_ends() -> None:
